@@ -1,0 +1,85 @@
+# umbra: build, checks and tests. `make test` is what CI runs; every stage of it
+# is a target of its own. Nothing has to be installed by hand: `make deps` (run
+# by the stages that need it) installs what is missing through apt-get.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+GO          ?= go
+BIN         := bin
+TOOLS       := .tools
+STATICCHECK := $(TOOLS)/staticcheck
+STATICCHECK_VERSION := v0.7.0
+
+# Seconds for the whole fuzz stage, shared by all targets found.
+FUZZ_SECONDS ?= 150
+# Limit for the end-to-end stage, as a Go duration.
+E2E_TIMEOUT  ?= 25m
+# Only tests that match run in the end-to-end stage.
+E2E_RUN      ?= .
+# Where `make demo` mirrors from: umbra or kafka.
+SOURCE       ?= umbra
+
+STAGES := build fmt vet lint imports unit fuzz e2e bench-short
+
+.PHONY: all build fmt vet lint imports test unit fuzz e2e bench-short demo deps clean
+
+all: build fmt vet lint imports unit
+
+build:
+	$(GO) build ./...
+	@mkdir -p $(BIN)
+	@for c in umbra umbra-bench; do \
+	  if compgen -G "cmd/$$c/*.go" >/dev/null; then \
+	    echo "$(GO) build -o $(BIN)/$$c ./cmd/$$c"; $(GO) build -o $(BIN)/$$c ./cmd/$$c; fi; done
+
+fmt:
+	@bad=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	  if [ -n "$$bad" ]; then printf 'not formatted, run gofmt -w on:\n%s\n' "$$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: $(STATICCHECK)
+	$(STATICCHECK) ./...
+
+$(STATICCHECK):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(abspath $(TOOLS)) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+
+imports:
+	$(GO) test -count=1 -run 'TestImports' ./core
+
+unit:
+	$(GO) test -race -timeout 15m ./...
+
+fuzz:
+	loadtest/fuzz.sh $(FUZZ_SECONDS)
+
+# End-to-end tests drive real clusters and clients; without UMBRA_E2E=1 they skip,
+# with it a missing program is a failure.
+e2e: build deps
+	UMBRA_E2E=1 $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) -run '$(E2E_RUN)' ./loadtest/...
+
+bench-short: build deps
+	@if [ -x $(BIN)/umbra-bench ]; then $(BIN)/umbra-bench link --short; else echo "no cmd/umbra-bench in this tree: nothing to measure"; fi
+
+demo: build
+	@if [ "$(SOURCE)" = kafka ]; then loadtest/install.sh java; fi
+	$(GO) run ./loadtest/demo -source $(SOURCE)
+
+deps:
+	@loadtest/install.sh all
+
+# Every stage in order, with its time. The first failure stops.
+test:
+	@begin=$$(date +%s); \
+	for stage in $(STAGES); do \
+	  t=$$(date +%s); printf '\n=== %s\n' "$$stage"; \
+	  if ! $(MAKE) --no-print-directory $$stage; then \
+	    printf '=== %s FAILED after %d s\n' "$$stage" $$(( $$(date +%s) - t )); exit 1; fi; \
+	  printf '=== %s ok, %d s (total %d s)\n' "$$stage" $$(( $$(date +%s) - t )) $$(( $$(date +%s) - begin )); \
+	done
+
+clean:
+	rm -rf $(BIN) $(TOOLS) .cache demo-data
