@@ -21,7 +21,12 @@ type Reader struct {
 	off  int
 	flex bool
 	bad  bool
+	need int // when bad because buf ended early: the length it would have needed, else 0
 }
+
+// stringMax is the longest string, in bytes, that Kafka reads or writes, in
+// both encodings: the int16 of the legacy one, kept for the compact one.
+const stringMax = math.MaxInt16
 
 // NewReader borrows b. flexible selects compact lengths and tagged fields
 // (KIP-482) for every getter that has two encodings.
@@ -61,6 +66,9 @@ func (r *Reader) Fail() { r.bad = true }
 
 func (r *Reader) take(n int) []byte {
 	if r.bad || n < 0 || n > len(r.buf)-r.off {
+		if !r.bad && n > 0 {
+			r.need = r.off + n
+		}
 		r.bad = true
 		return nil
 	}
@@ -146,24 +154,61 @@ func (r *Reader) length(legacy int) int {
 	}
 }
 
+// text reads a string's bytes; null is true for null and for an error.
+func (r *Reader) text() (b []byte, null bool) {
+	n := r.length(2)
+	if n == -1 || r.bad {
+		return nil, true
+	}
+	if n > stringMax {
+		r.bad = true
+		return nil, true
+	}
+	b = r.take(n)
+	return b, r.bad
+}
+
 // String reads a string that may not be null.
 func (r *Reader) String() string {
-	n := r.length(2)
-	if n < 0 {
+	b, null := r.text()
+	if null {
 		r.bad = true
-		return ""
 	}
-	return string(r.take(n))
+	return string(b)
+}
+
+// StringInto is String into *s, which stays as it is when the text is the
+// same: a request that names the topics of the last one allocates nothing.
+func (r *Reader) StringInto(s *string) {
+	b, null := r.text()
+	if null {
+		r.bad = true
+	}
+	if string(b) != *s {
+		*s = string(b)
+	}
 }
 
 // NullableString returns nil for null.
 func (r *Reader) NullableString() *string {
-	n := r.length(2)
-	if n == -1 || r.bad {
+	b, null := r.text()
+	if null {
 		return nil
 	}
-	s := string(r.take(n))
+	s := string(b)
 	return &s
+}
+
+// nullableStringInto is NullableString into *s with the thrift of StringInto.
+func (r *Reader) nullableStringInto(s **string) {
+	b, null := r.text()
+	switch {
+	case null:
+		*s = nil
+	case *s == nil || string(b) != **s:
+		fresh := string(b)
+		*s = &fresh
+	}
 }
 
 // Bytes returns a view of a byte field that may not be null.
@@ -227,17 +272,39 @@ func (r *Reader) TagsFunc(known func(tag uint32, field *Reader)) {
 	if !r.flex {
 		return
 	}
-	for n := r.Uvarint(); n > 0 && !r.bad; n-- {
+	n := r.Uvarint()
+	if n == 0 {
+		return
+	}
+	if known == nil {
+		r.skipTags(n)
+		return
+	}
+	var field Reader // one for all: it escapes through known
+	for ; n > 0 && !r.bad; n-- {
 		tag := r.Uvarint()
-		field := NewReader(r.take(int(r.Uvarint())), true)
-		if known == nil || r.bad {
-			continue
+		field = NewReader(r.take(int(r.Uvarint())), true)
+		if r.bad {
+			return
 		}
 		known(tag, &field)
-		if field.bad {
-			r.bad = true
-		}
+		r.bad = field.bad
 	}
+}
+
+func (r *Reader) skipTags(n uint32) {
+	for ; n > 0 && !r.bad; n-- {
+		r.Uvarint()
+		r.take(int(r.Uvarint()))
+	}
+}
+
+// sizeMin picks the smallest encoding of an array element for ArrayLen.
+func (r *Reader) sizeMin(legacy, flexible int) int {
+	if r.flex {
+		return flexible
+	}
+	return legacy
 }
 
 // Int32s reads a non-null array of int32.
@@ -255,7 +322,7 @@ func (r *Reader) Int32s() []int32 {
 
 // Strings reads a non-null array of non-null strings.
 func (r *Reader) Strings() []string {
-	n := r.ArrayLen(1)
+	n := r.ArrayLen(r.sizeMin(2, 1))
 	if n == 0 {
 		return nil
 	}

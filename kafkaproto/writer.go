@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
 )
 
 // Writer appends Kafka primitives to a byte slice. It owns nothing: Bytes
@@ -55,11 +56,28 @@ func (w *Writer) length(n, legacy int) {
 	}
 }
 
+// String writes a non-null string. Kafka's limit is 32767 bytes; a longer one
+// is cut there, between two characters. Only free text such as an error
+// message that quotes a client can be that long, and a cut message beats a
+// frame with a wrong length or a panic that a client can provoke.
 func (w *Writer) String(s string) {
+	if len(s) > stringMax {
+		s = cutText(s, stringMax)
+	}
 	w.length(len(s), 2)
 	w.buf = append(w.buf, s...)
 }
 
+// cutText is the longest prefix of s of at most n bytes that ends between two
+// UTF-8 characters.
+func cutText(s string, n int) string {
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// NullableString writes nil as null.
 func (w *Writer) NullableString(s *string) {
 	if s == nil {
 		w.length(-1, 2)
