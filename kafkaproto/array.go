@@ -50,3 +50,27 @@ func encodeNullableArray[T any](w *Writer, v []T, one func(e *T)) {
 	}
 	encodeArray(w, v, one)
 }
+
+// resize is for structs that are decoded into again and again: it returns n
+// elements, with the memory of s and of the slices inside its elements where
+// that is enough. The elements hold old values; the caller sets every field.
+func resize[T any](s []T, n int) []T {
+	if n <= cap(s) {
+		return s[:n]
+	}
+	grown := make([]T, n)
+	copy(grown, s[:cap(s)])
+	return grown
+}
+
+// resizeNullable is resize with nil for n = -1 (null), and with an empty, not
+// nil slice for 0.
+func resizeNullable[T any](s []T, n int) []T {
+	if n < 0 {
+		return nil
+	}
+	if n == 0 && s == nil {
+		return []T{}
+	}
+	return resize(s, n)
+}

@@ -13,8 +13,22 @@ type Message interface {
 // NewRequest is an empty request body for key, nil for a key without codec.
 func NewRequest(key int16) Message {
 	switch key {
+	case KeyProduce:
+		return new(ProduceRequest)
+	case KeyFetch:
+		return new(FetchRequest)
+	case KeyListOffsets:
+		return new(ListOffsetsRequest)
+	case KeyMetadata:
+		return new(MetadataRequest)
+	case KeyFindCoordinator:
+		return new(FindCoordinatorRequest)
 	case KeyApiVersions:
 		return new(ApiVersionsRequest)
+	case KeyInitProducerID:
+		return new(InitProducerIDRequest)
+	case KeyOffsetForLeaderEpoch:
+		return new(OffsetForLeaderEpochRequest)
 	}
 	return nil
 }
@@ -22,8 +36,22 @@ func NewRequest(key int16) Message {
 // NewResponse is an empty response body for key, nil for a key without codec.
 func NewResponse(key int16) Message {
 	switch key {
+	case KeyProduce:
+		return new(ProduceResponse)
+	case KeyFetch:
+		return new(FetchResponse)
+	case KeyListOffsets:
+		return new(ListOffsetsResponse)
+	case KeyMetadata:
+		return new(MetadataResponse)
+	case KeyFindCoordinator:
+		return new(FindCoordinatorResponse)
 	case KeyApiVersions:
 		return new(ApiVersionsResponse)
+	case KeyInitProducerID:
+		return new(InitProducerIDResponse)
+	case KeyOffsetForLeaderEpoch:
+		return new(OffsetForLeaderEpochResponse)
 	}
 	return nil
 }
