@@ -29,6 +29,26 @@ func NewRequest(key int16) Message {
 		return new(InitProducerIDRequest)
 	case KeyOffsetForLeaderEpoch:
 		return new(OffsetForLeaderEpochRequest)
+	case KeyCreateTopics:
+		return new(CreateTopicsRequest)
+	case KeyDeleteTopics:
+		return new(DeleteTopicsRequest)
+	case KeyDeleteRecords:
+		return new(DeleteRecordsRequest)
+	case KeyDescribeConfigs:
+		return new(DescribeConfigsRequest)
+	case KeyAlterConfigs:
+		return new(AlterConfigsRequest)
+	case KeyDescribeLogDirs:
+		return new(DescribeLogDirsRequest)
+	case KeyCreatePartitions:
+		return new(CreatePartitionsRequest)
+	case KeyIncrementalAlterConfigs:
+		return new(IncrementalAlterConfigsRequest)
+	case KeyDescribeCluster:
+		return new(DescribeClusterRequest)
+	case KeyDescribeTopicPartitions:
+		return new(DescribeTopicPartitionsRequest)
 	}
 	return nil
 }
@@ -52,6 +72,26 @@ func NewResponse(key int16) Message {
 		return new(InitProducerIDResponse)
 	case KeyOffsetForLeaderEpoch:
 		return new(OffsetForLeaderEpochResponse)
+	case KeyCreateTopics:
+		return new(CreateTopicsResponse)
+	case KeyDeleteTopics:
+		return new(DeleteTopicsResponse)
+	case KeyDeleteRecords:
+		return new(DeleteRecordsResponse)
+	case KeyDescribeConfigs:
+		return new(DescribeConfigsResponse)
+	case KeyAlterConfigs:
+		return new(AlterConfigsResponse)
+	case KeyDescribeLogDirs:
+		return new(DescribeLogDirsResponse)
+	case KeyCreatePartitions:
+		return new(CreatePartitionsResponse)
+	case KeyIncrementalAlterConfigs:
+		return new(IncrementalAlterConfigsResponse)
+	case KeyDescribeCluster:
+		return new(DescribeClusterResponse)
+	case KeyDescribeTopicPartitions:
+		return new(DescribeTopicPartitionsResponse)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ const (
 	KeyInitProducerID          int16 = 22
 	KeyOffsetForLeaderEpoch    int16 = 23
 	KeyDescribeConfigs         int16 = 32
+	KeyAlterConfigs            int16 = 33
 	KeyDescribeLogDirs         int16 = 35
 	KeyCreatePartitions        int16 = 37
 	KeyIncrementalAlterConfigs int16 = 44
@@ -78,6 +79,8 @@ func Lookup(key int16) (API, bool) {
 		return row(key, "OffsetForLeaderEpoch", 2, 4, 4), true
 	case KeyDescribeConfigs:
 		return row(key, "DescribeConfigs", 1, 4, 4), true
+	case KeyAlterConfigs:
+		return row(key, "AlterConfigs", 0, 2, 2), true
 	case KeyDescribeLogDirs:
 		return row(key, "DescribeLogDirs", 1, 4, 2), true
 	case KeyCreatePartitions:
