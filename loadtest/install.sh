@@ -15,7 +15,8 @@ esac
 cache=$PWD/.cache
 mkdir -p "$cache"
 
-KAFKAJS=2.2.4
+# kafkajs has no lz4, snappy or zstd of its own; these three are plain JavaScript.
+NODE_PACKAGES=(kafkajs@2.2.4 kafkajs-snappy@1.1.0 lz4js@0.2.0 zstd-codec@0.1.5)
 CONFLUENT_KAFKA=2.16.1
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -65,8 +66,9 @@ if [ ! -x "$cache/venv/bin/python" ] || ! "$cache/venv/bin/python" -c 'import co
   python3 -m venv "$cache/venv"
   retry 3 "$cache/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: "confluent-kafka==$CONFLUENT_KAFKA"
 fi
-if [ ! -d "$cache/node/node_modules/kafkajs" ]; then
-  mkdir -p "$cache/node"
+node_have() { (cd "$cache/node" && node -e 'for (const p of ["kafkajs", "kafkajs-snappy", "lz4js", "zstd-codec"]) require.resolve(p)') 2>/dev/null; }
+mkdir -p "$cache/node"
+if ! node_have; then
   echo '{"private": true}' >"$cache/node/package.json"
-  retry 3 npm install --prefix "$cache/node" --silent --no-audit --no-fund "kafkajs@$KAFKAJS"
+  retry 3 npm install --prefix "$cache/node" --silent --no-audit --no-fund "${NODE_PACKAGES[@]}"
 fi
