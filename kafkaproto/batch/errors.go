@@ -20,7 +20,7 @@ const (
 	ReasonLength      Reason = "impossible length"
 	ReasonMagic       Reason = "unknown message format"
 	ReasonCRC         Reason = "CRC-32C does not match"
-	ReasonOffset      Reason = "offsets outside 0..2^63-1"
+	ReasonOffset      Reason = "offsets outside 0..2^63-2"
 	ReasonOrder       Reason = "begins below the end of the batch before it"
 	ReasonStale       Reason = "ends below the offset asked for"
 	ReasonDelta       Reason = "negative last offset delta"

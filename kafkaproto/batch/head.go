@@ -63,7 +63,7 @@ func (h *Head) check() (broken Reason, got, want int64) {
 	switch {
 	case delta < 0:
 		return ReasonDelta, delta, 0
-	case h.BaseOffset < 0 || h.LastOffset < h.BaseOffset:
+	case h.BaseOffset < 0 || h.LastOffset < h.BaseOffset || h.LastOffset == math.MaxInt64:
 		return ReasonOffset, h.BaseOffset, 0
 	case h.LeaderEpoch < -1:
 		return ReasonLeaderEpoch, int64(h.LeaderEpoch), -1
