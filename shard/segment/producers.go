@@ -195,7 +195,11 @@ func (p *Producers) MaxProducerID() int64 { return int64(p.idEnd - 1) }
 
 // RaiseMaxProducerID makes MaxProducerID at least id: for ids that were in a
 // part of the log which was cut off, and whose producers may come back.
-func (p *Producers) RaiseMaxProducerID(id int64) { p.idEnd = max(p.idEnd, uint64(id)+1) }
+func (p *Producers) RaiseMaxProducerID(id int64) {
+	if id >= 0 {
+		p.idEnd = max(p.idEnd, uint64(id)+1)
+	}
+}
 
 // Expire forgets producers whose last batch is at least expiry old at now (ms
 // since the epoch), except those that keep says true for (a transaction is
