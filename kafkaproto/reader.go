@@ -22,7 +22,15 @@ type Reader struct {
 	flex bool
 	bad  bool
 	need int // when bad because buf ended early: the length it would have needed, else 0
+
+	elements int // array elements so far, of at most elementsMax
 }
+
+// elementsMax bounds the array elements of one message, all arrays together.
+// Elements can be smaller on the wire than in memory by a factor of 20, so
+// that the frame's size alone is no bound. The largest honest message, the
+// metadata of a cluster of 200,000 partitions, has fewer than 2 million.
+const elementsMax = 4 << 20
 
 // stringMax is the longest string, in bytes, that Kafka reads or writes, in
 // both encodings: the int16 of the legacy one, kept for the compact one.
@@ -238,7 +246,8 @@ func (r *Reader) Records() []byte { return r.NullableBytes() }
 
 // ArrayLen reads the count of an array that may not be null. sizeMin is the
 // smallest encoding of one element: a count that cannot fit into the bytes
-// left fails before anything is allocated for it.
+// left fails before anything is allocated for it, and so does one that brings
+// the message above 4 Mi elements in all.
 func (r *Reader) ArrayLen(sizeMin int) int {
 	n := r.NullableArrayLen(sizeMin)
 	if n < 0 {
@@ -254,10 +263,11 @@ func (r *Reader) NullableArrayLen(sizeMin int) int {
 	if r.bad {
 		return 0
 	}
-	if n < -1 || (n > 0 && n > r.Left()/max(sizeMin, 1)) {
+	if n < -1 || (n > 0 && n > min(r.Left()/max(sizeMin, 1), elementsMax-r.elements)) {
 		r.bad = true
 		return 0
 	}
+	r.elements += max(n, 0)
 	return n
 }
 

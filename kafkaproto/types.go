@@ -43,7 +43,7 @@ func (id TopicID) MarshalText() ([]byte, error) { return []byte(id.String()), ni
 
 func (id *TopicID) UnmarshalText(b []byte) error {
 	raw, err := base64.RawURLEncoding.DecodeString(string(b))
-	if err != nil || len(raw) != len(id) {
+	if err != nil || len(raw) != len(id) || len(b) != 22 { // 22: the decoder skips line ends
 		return fmt.Errorf("topic id %q: want 22 characters of URL-safe base64", b)
 	}
 	copy(id[:], raw)
