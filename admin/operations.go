@@ -83,7 +83,6 @@ func (o *operations) start(verb, link, key, request string, caller api.Caller, d
 	}
 	o.order = append(o.order, op)
 	o.running++
-	o.evictLocked()
 	o.wg.Add(1)
 	go o.run(op, op.doc.ID, caller, do)
 	return op.snapshot(), nil
@@ -132,6 +131,7 @@ func (o *operations) run(op *operation, id string, caller api.Caller, do work) {
 			result(doc)
 		}
 		op.closeSteps(err)
+		o.evictLocked()
 	})
 }
 
