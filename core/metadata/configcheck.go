@@ -28,7 +28,7 @@ func (k ConfigKey) check(value string) error {
 		}
 	case TypeDouble:
 		f, err := strconv.ParseFloat(value, 64)
-		if err != nil || f < float64(k.min) || f > float64(k.max) {
+		if err != nil || !(f >= float64(k.min) && f <= float64(k.max)) { // also refuses NaN
 			return bad("want a number from %d to %d", k.min, k.max)
 		}
 	case TypeList:

@@ -215,17 +215,19 @@ func (c *Configs) validate(known map[string]ConfigKey, given map[string]string, 
 	return joinConfigErrors(errs)
 }
 
-// didYouMean names the known key that shares the longest dotted tail or head.
+// didYouMean names the known key that shares the most dotted parts, at least
+// two, and has the fewest others.
 func didYouMean(name string, known map[string]ConfigKey) string {
-	best, score := "", 1
+	parts := strings.Split(name, ".")
+	best, score := "", 0
 	for _, k := range slices.Sorted(maps.Keys(known)) {
-		n := 0
-		for part := range strings.SplitSeq(name, ".") {
-			if slices.Contains(strings.Split(k, "."), part) {
-				n++
+		theirs, shared := strings.Split(k, "."), 0
+		for _, p := range parts {
+			if slices.Contains(theirs, p) {
+				shared++
 			}
 		}
-		if n > score {
+		if n := 100*shared - len(theirs); shared >= 2 && n > score {
 			best, score = k, n
 		}
 	}

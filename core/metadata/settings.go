@@ -15,7 +15,6 @@ type TopicSettings struct {
 	SegmentBytes       int64
 	SegmentAge         time.Duration
 	MaxMessageBytes    int
-	MinInsyncReplicas  int
 	LogAppendTime      bool
 	TimestampBeforeMax time.Duration
 	TimestampAfterMax  time.Duration
@@ -34,7 +33,6 @@ func (c *Configs) Settings(topic map[string]string) TopicSettings {
 		SegmentBytes:       number(value("segment.bytes")),
 		SegmentAge:         millis(value("segment.ms")),
 		MaxMessageBytes:    int(number(value("max.message.bytes"))),
-		MinInsyncReplicas:  int(number(value("min.insync.replicas"))),
 		LogAppendTime:      value("message.timestamp.type") == "LogAppendTime",
 		TimestampBeforeMax: millis(value("message.timestamp.before.max.ms")),
 		TimestampAfterMax:  millis(value("message.timestamp.after.max.ms")),

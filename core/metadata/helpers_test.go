@@ -1,0 +1,74 @@
+package metadata
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"umbra/core/link/spec"
+)
+
+// tempDir is short enough for Unix sockets.
+func tempDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "umd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func open(t testing.TB, o Options) *Store {
+	t.Helper()
+	if o.Dir == "" && o.Endpoints == nil {
+		o.Dir = filepath.Join(tempDir(t), "md")
+	}
+	if o.Log == nil {
+		o.Log = quiet()
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func definition(name, include string) spec.Definition {
+	ps, err := spec.ParsePatterns(include)
+	if err != nil {
+		panic(err)
+	}
+	return spec.Definition{Name: name, Bootstrap: []string{"src:9092"}, Filter: spec.Filter{Include: ps}}
+}
+
+// deadline is a context that outlives nothing but the test.
+func deadline(t testing.TB) context.Context {
+	c, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return c
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func wantErr(t testing.TB, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("error %v, want %v", err, want)
+	}
+}
