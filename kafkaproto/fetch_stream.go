@@ -95,6 +95,8 @@ const (
 	fetchTopic
 	fetchPartition
 	fetchAborted
+	fetchAbortedTagCount
+	fetchAbortedTags
 	fetchRecordsLen
 	fetchRecords
 	fetchPartitionTagCount

@@ -2,7 +2,8 @@ package kafkaproto
 
 // element decodes the element of the present state from r and names the state
 // that follows. When r ends early nothing it stored counts: the element is
-// decoded again from its first byte.
+// decoded again from its first byte. No element has a loop in it before it is
+// whole, so that a peer that sends single bytes costs no more than others.
 func (s *FetchStream) element(r *Reader) (next fetchState, ev FetchEvent) {
 	switch s.state {
 	case fetchHead:
@@ -13,6 +14,10 @@ func (s *FetchStream) element(r *Reader) (next fetchState, ev FetchEvent) {
 		return s.partition(r)
 	case fetchAborted:
 		return s.abortedEntry(r)
+	case fetchAbortedTagCount:
+		return s.tagCount(r, fetchAbortedTags, s.afterAborted())
+	case fetchAbortedTags:
+		return s.unknownTag(r, fetchAbortedTags, s.afterAborted())
 	case fetchRecordsLen:
 		return s.recordsLen(r)
 	case fetchPartitionTagCount:
@@ -108,12 +113,10 @@ func (s *FetchStream) abortedEntry(r *Reader) (fetchState, FetchEvent) {
 		return fetchRecordsLen, fetchGoOn
 	}
 	r.take(16)
-	r.Tags()
-	if r.bad {
-		return s.state, fetchGoOn
+	if !r.bad {
+		s.aborted--
 	}
-	s.aborted--
-	return s.afterAborted(), fetchGoOn
+	return fetchAbortedTagCount, fetchGoOn
 }
 
 func (s *FetchStream) recordsLen(r *Reader) (fetchState, FetchEvent) {

@@ -88,6 +88,7 @@ func flatten(m *FetchResponse) FetchResponse {
 	for _, t := range m.Topics {
 		for _, p := range t.Partitions {
 			p.AbortedTransactions = nil
+			p.RecordBatches = append([]byte(nil), p.RecordBatches...) // null and empty are one
 			p.SnapshotID = FetchResponseTopicPartitionSnapshotID{-1, -1}
 			flat.Topics = append(flat.Topics, FetchResponseTopic{t.Topic, t.TopicID, []FetchResponseTopicPartition{p}})
 		}

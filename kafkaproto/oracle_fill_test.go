@@ -14,7 +14,13 @@ type filler struct {
 	name            string
 	arrays, strings int // element count and text length of the fixed shapes
 	rnd             *rand.Rand
+
+	// Shape "nested": arrays at this depth have manyElements elements, those
+	// around them one, those inside them none.
+	depth, at int
 }
+
+const manyElements = 200
 
 func (f *filler) fill(v reflect.Value) {
 	switch f.name {
@@ -40,7 +46,7 @@ func (f *filler) value(v reflect.Value) {
 			v.SetZero()
 			return
 		}
-		if f.name == "minimal" {
+		if f.name == "minimal" || f.name == "nested" {
 			v.SetZero()
 			return
 		}
@@ -91,6 +97,8 @@ func (f *filler) slice(v reflect.Value) {
 		return
 	case f.random():
 		n = f.rnd.IntN(4)
+	case f.name == "nested":
+		n = []int{1, manyElements, 0}[1+min(1, max(-1, f.depth-f.at))]
 	case f.name == "large":
 		n = 2
 		if v.Type().Elem().Kind() != reflect.Struct {
@@ -102,6 +110,8 @@ func (f *filler) slice(v reflect.Value) {
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), n, n))
+	f.depth++
+	defer func() { f.depth-- }()
 	for i := range n {
 		f.value(v.Index(i))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"reflect"
 	"runtime/metrics"
 	"testing"
 )
@@ -100,6 +101,23 @@ func heapAllocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
+}
+
+// Many of the smallest elements, in arrays at every depth, are not taken for a
+// lie.
+func TestManySmallestElements(t *testing.T) {
+	forEachSubject(t, func(t *testing.T, s subject) {
+		for at := range 4 {
+			m := s.oracle()
+			f := filler{name: "nested", at: at, rnd: rand.New(rand.NewPCG(1, 2))}
+			f.fill(reflect.ValueOf(m).Elem())
+			m.SetVersion(s.version)
+			b := m.AppendTo(nil)
+			if again := s.encode(s.mustDecode(t, b)); !bytes.Equal(again, b) {
+				t.Fatalf("depth %d: encoded again\n got %x\nwant %x", at, again, b)
+			}
+		}
+	})
 }
 
 // A big frame full of anything costs at most the multiple that honest small
