@@ -115,8 +115,9 @@ func (r *Reader) Batches(ctx context.Context, topic string, partition int32, fro
 					break
 				}
 				data = rest
-				if b.Last < at {
-					continue
+				if err := r.follows(b, at, at == from); err != nil {
+					yield(Batch{}, fmt.Errorf("%s/%d: %w", topic, partition, err))
+					return
 				}
 				if b.Base >= to || !yield(b, nil) {
 					return
@@ -127,6 +128,20 @@ func (r *Reader) Batches(ctx context.Context, topic string, partition int32, fro
 			}
 		}
 	}
+}
+
+// follows checks that a batch may come at offset at: it reaches there, and only the
+// first of a reading may begin below. A gap is no error, compaction makes them.
+func (r *Reader) follows(b Batch, at int64, first bool) error {
+	switch {
+	case b.Last < at:
+		return fmt.Errorf("%s: asked for offset %d and got %v", r.name, at, &b)
+	case b.Base < at && !first:
+		return fmt.Errorf("%s: %v begins before the end of the one ahead of it, %d", r.name, &b, at)
+	case int64(b.Count) > b.Last-b.Base+1 || b.Count < 0:
+		return fmt.Errorf("%s: %v has more records than offsets", r.name, &b)
+	}
+	return nil
 }
 
 // fetch returns the raw records field at an offset, retrying what passes by
@@ -187,6 +202,9 @@ func (r *Reader) fetchOnce(ctx context.Context, topic string, partition int32, a
 		return nil, err
 	}
 	for _, ft := range fr.Topics {
+		if ft.Topic != topic && (ft.TopicID != t.ID || ft.TopicID == [16]byte{}) {
+			return nil, fmt.Errorf("answer is about topic %q, id %x", ft.Topic, ft.TopicID)
+		}
 		for _, fp := range ft.Partitions {
 			if fp.Partition == partition {
 				return fp.RecordBatches, kerr.ErrorForCode(fp.ErrorCode)
