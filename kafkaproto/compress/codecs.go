@@ -14,7 +14,7 @@ import (
 
 const (
 	// zstdWindowMax is the largest window a Kafka client can write (level 22).
-	// It costs nothing by itself: unpacking uses the output as its window.
+	// Nothing is allocated for it: unpacking uses the output as its window.
 	zstdWindowMax = 128 << 20
 	// growMin is the least room given to a coder at once.
 	growMin = 4 << 10
@@ -33,6 +33,8 @@ type Codecs struct {
 	lz4W   *lz4.Writer
 	zstdR  *zstd.Decoder
 	zstdW  *zstd.Encoder
+
+	zstdMax int // what zstdR was made to refuse, bytes
 }
 
 // Close frees the coders; the next use makes new ones.
@@ -73,8 +75,9 @@ func (c *Codecs) compress(codec Codec, dst, src []byte) ([]byte, error) {
 // slice. It borrows src, which must not overlap dst's spare capacity.
 //
 // No more than lenMax bytes are appended: what is longer fails with
-// ErrTooLarge, and no buffer much larger than lenMax is ever made. Data the
-// codec cannot read fails with ErrCorrupt. On an error dst comes back as it was.
+// ErrTooLarge, and no buffer much larger than lenMax (for zstd, than the larger
+// of lenMax and 128 MiB) is made before that shows. Data the codec cannot read
+// fails with ErrCorrupt. On an error dst comes back as it was.
 func (c *Codecs) Decompress(codec Codec, dst, src []byte, lenMax int) ([]byte, error) {
 	out, err := c.decompress(codec, dst, src, max(lenMax, 0))
 	switch {
@@ -170,36 +173,30 @@ func (c *Codecs) zstd(dst, src []byte) ([]byte, error) {
 	return c.zstdW.EncodeAll(src, dst), nil
 }
 
-// unzstd gives the decoder a hard limit, the capacity of what it appends to,
-// and tries again with more room, because most writers do not say how long
-// their data is. The room that a caller re-uses is tried first.
+// unzstd lets the decoder append to dst, which so serves as its window. The
+// decoder refuses a window above its own limit, and every window a client may
+// write has to pass, so that limit is not below zstdWindowMax and the exact one
+// is looked at after.
 func (c *Codecs) unzstd(dst, src []byte, lenMax int) ([]byte, error) {
-	if c.zstdR == nil {
+	if limit := max(lenMax, zstdWindowMax); limit != c.zstdMax {
+		if c.zstdR != nil {
+			c.zstdR.Close()
+		}
 		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindowMax), zstd.WithDecodeAllCapLimit(true))
+			zstd.WithDecoderMaxWindow(zstdWindowMax), zstd.WithDecoderMaxMemory(uint64(limit)))
 		if err != nil {
 			return nil, err
 		}
-		c.zstdR = r
+		c.zstdR, c.zstdMax = r, limit
 	}
 	if len(src) == 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	n := len(dst)
-	room := min(max(4*len(src), cap(dst)-n, growMin), lenMax)
-	for {
-		dst = slices.Grow(dst, room)
-		out, err := c.zstdR.DecodeAll(src, dst[:n:n+room])
-		switch {
-		case err == nil:
-			return out, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return nil, err
-		case room == lenMax:
-			return nil, ErrTooLarge
-		}
-		room = min(4*room, lenMax)
+	out, err := c.zstdR.DecodeAll(src, dst)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || len(out)-len(dst) > lenMax {
+		return nil, ErrTooLarge
 	}
+	return out, err
 }
 
 // sink appends what a coder writes.

@@ -2,9 +2,12 @@ package compress
 
 import (
 	"bytes"
+	"errors"
+	"runtime"
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -54,5 +57,62 @@ func TestWeReadFranz(t *testing.T) {
 				t.Errorf("%s %s (kgo used %d): %v, %d bytes of %d", codec, name, used, err, len(got), len(want))
 			}
 		}
+	}
+}
+
+// Java and librdkafka pack zstd as a stream, which does not say how long its
+// data is and, at high levels, asks for a window larger than the data.
+func TestZstdStreams(t *testing.T) {
+	var c Codecs
+	defer c.Close()
+	for name, want := range samples() {
+		for _, window := range []int{1 << 10, 8 << 20, zstdWindowMax} {
+			var packed bytes.Buffer
+			w, err := zstd.NewWriter(&packed, zstd.WithWindowSize(window), zstd.WithZeroFrames(true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rest := want; len(rest) > 0; {
+				n := min(len(rest), 10_000)
+				if _, err := w.Write(rest[:n]); err != nil {
+					t.Fatal(err)
+				}
+				rest = rest[n:]
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for _, room := range []int{0, 100, len(want)} {
+				got, err := c.Decompress(Zstd, make([]byte, 0, room), packed.Bytes(), len(want))
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s, window %d, room %d: %v, %d bytes of %d", name, window, room, err, len(got), len(want))
+				}
+			}
+			if len(want) == 0 {
+				continue
+			}
+			if _, err := c.Decompress(Zstd, nil, packed.Bytes(), len(want)-1); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("%s, window %d, one byte too long: %v", name, window, err)
+			}
+		}
+	}
+}
+
+// 128 KiB per four bytes: the cap must hold before memory is gone.
+func TestZstdBomb(t *testing.T) {
+	bomb := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0x88} // magic, no flags, a window of 128 MiB
+	for range 100_000 {
+		bomb = append(bomb, 0x02, 0x00, 0x10, 'x') // RLE block of 128 KiB
+	}
+	var c Codecs
+	defer c.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := c.Decompress(Zstd, nil, bomb, 1<<20); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("12 GiB: %v, want ErrTooLarge", err)
+	}
+	runtime.ReadMemStats(&after)
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<30 {
+		t.Errorf("%d MiB allocated for it in all", spent>>20)
 	}
 }
