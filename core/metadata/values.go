@@ -59,7 +59,7 @@ func (t *Topic) validate() error {
 			return fmt.Errorf("topic %q partition %d: shard %d, leader epoch %d", t.Name, i, p.Shard, p.LeaderEpoch)
 		}
 	}
-	if t.Shadow != nil && (t.Shadow.State == 0 || t.Shadow.Link == "" || t.Shadow.Term < 1) {
+	if sh := t.Shadow; sh != nil && (sh.State == 0 || sh.Link == "" || sh.Term < 1 || sh.Failover != nil && sh.Failover.Step == 0) {
 		return fmt.Errorf("topic %q has an incomplete shadow part", t.Name)
 	}
 	return nil

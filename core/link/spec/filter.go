@@ -60,7 +60,7 @@ func ParsePatterns(list string) ([]Pattern, error) {
 // only in a glob.
 func (p Pattern) Validate() error {
 	if p.Text == "" {
-		return errors.New("pattern is empty; write a topic name, a prefix: or a glob such as orders*")
+		return errors.New("pattern is empty; write a topic name, a prefix or a glob like 'orders*'")
 	}
 	if p.Kind > Glob {
 		return fmt.Errorf("pattern %q: unknown kind %d", p.Text, p.Kind)
