@@ -1,0 +1,75 @@
+package segment
+
+import (
+	"errors"
+
+	"umbra/ioring"
+)
+
+// Close makes everything durable, cuts the active segment to its exact length,
+// writes a checkpoint, so that the next Open reads next to nothing, and gives
+// files and slabs back. done is called last; until then the log waits for
+// what is in flight. A failed log is closed as it is. Further calls get
+// ErrClosed from the log, waiters too.
+func (l *Log) Close(done func(error)) {
+	if l.closed {
+		done(ErrClosed)
+		return
+	}
+	l.exclusively(exclusive{flush: true, needsQuiet: true,
+		run:   func(ended func()) { l.close(l.finalWork(), ended, done) },
+		abort: func(error) { l.close(nil, func() {}, done) },
+	})
+}
+
+// finalWork is what a clean close leaves for the next Open.
+func (l *Log) finalWork() func() error {
+	l.takeCheckpoint()
+	c, size := l.ckpt, int64(-1)
+	if !c.pending {
+		return nil
+	}
+	l.floor = c.floor
+	active := l.active()
+	var file *ioring.File
+	if active != nil {
+		file, size = active.file, active.size
+	}
+	m := l.metaNow()
+	return func() error {
+		if file != nil {
+			if err := errors.Join(file.Truncate(size), file.Sync()); err != nil {
+				return err
+			}
+		}
+		return putCheckpoint(l.dir, &c, m)
+	}
+}
+
+func (l *Log) close(work func() error, ended func(), done func(error)) {
+	l.exclBusy = true
+	l.sync.stopTimer()
+	l.space.stopTimer()
+	files := l.takeFiles()
+	l.env.Offload(func() error {
+		var err error
+		if work != nil {
+			err = work()
+		}
+		return errors.Join(err, closeFiles(files))
+	}, func(err error) {
+		l.closed = true
+		l.dropPieces()
+		ended()
+		l.failWaiters(ErrClosed)
+		l.unparkReads()
+		for len(l.excl) > 0 {
+			x := l.excl[0]
+			l.excl = l.excl[1:]
+			if x.abort != nil && !x.needsQuiet {
+				x.abort(ErrClosed)
+			}
+		}
+		done(err)
+	})
+}
