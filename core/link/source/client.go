@@ -155,7 +155,7 @@ func (c *Client) callUpTo(ctx context.Context, addr string, key, limit int16, re
 		return 0, err
 	}
 	v, err := cn.callUpTo(ctx, key, limit, req, resp)
-	if err != nil && !errors.Is(err, errUnsupported) {
+	if err != nil && !errors.Is(err, ErrUnsupported) {
 		cn.Close()
 		delete(c.conns, addr)
 	}

@@ -26,9 +26,9 @@ func PlainDialer(timeout time.Duration) Dialer {
 	return func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }
 }
 
-// errUnsupported says that the source does not serve an API in a version that
-// we speak.
-var errUnsupported = errors.New("not served by the source")
+// ErrUnsupported says that the source does not serve an API in a version that
+// umbra speaks.
+var ErrUnsupported = errors.New("not served by the source")
 
 // conn is one connection with the versions its broker offered.
 type conn struct {
@@ -73,7 +73,7 @@ func (c *conn) version(key, limit int16) (int16, error) {
 	theirs, ok := c.versions[key]
 	v := min(api.Max, theirs.MaxVersion, limit)
 	if !ok || v < max(api.Min, theirs.MinVersion) {
-		return 0, fmt.Errorf("%s %d to %d: %w (source broker %s)", api.Name, api.Min, min(api.Max, limit), errUnsupported, c.addr)
+		return 0, fmt.Errorf("%s %d to %d: %w (source broker %s)", api.Name, api.Min, min(api.Max, limit), ErrUnsupported, c.addr)
 	}
 	return v, nil
 }

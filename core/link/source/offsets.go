@@ -87,7 +87,7 @@ func (c *Client) EpochEnds(ctx context.Context, epochs map[PartitionKey]int32, p
 	out := make(map[PartitionKey]EpochEnd, len(places))
 	for addr, group := range byLeader(places) {
 		err := c.epochEndsFrom(ctx, addr, epochs, group, out)
-		if errors.Is(err, errUnsupported) {
+		if errors.Is(err, ErrUnsupported) {
 			err = nil
 		} else if err == nil {
 			continue
@@ -150,3 +150,6 @@ func missing(group []Place, answered func(PartitionKey) bool) error {
 	}
 	return nil
 }
+
+// Get is the offset, or the partition's error.
+func (o Offset) Get() (int64, error) { return o.Offset, o.Err }

@@ -1,0 +1,354 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"umbra/core/link/spec"
+	"umbra/core/metadata"
+	"umbra/kafkaproto"
+	"umbra/shard"
+)
+
+// Failover makes shadow topics writable at their current end. No step needs
+// the source. Every step is persisted before the next begins and may be
+// repeated, so a crash anywhere resumes to the same end (F1):
+//
+//	decided        FAILING_OVER and a higher term are stored: from here on the
+//	               logs refuse what the link still sends
+//	fenced         every loop stopped fetching, dropped what was not verified
+//	flushed        every byte below the final offsets is fsynced
+//	recorded       the final offsets are stored
+//	producer-ids   no id that occurs in the copy can be handed out any more (F4)
+//	epochs         the leader epochs are above every mirrored one (S7)
+//	aborted        open transactions are ended by markers (F7)
+//	groups         group offsets are clamped (none are mirrored yet)
+//	writable       FAILED_OVER is stored: clients may write
+//	receipted      the receipt is stored
+//
+// Topics go through a step together: thousands of them cost few transactions.
+type failover struct {
+	l        *Link
+	op       string
+	by       Caller
+	progress func(step spec.FailoverStep, done, total int)
+	topics   []kafkaproto.TopicID
+	errs     map[kafkaproto.TopicID]error // a topic that fails a step leaves the others alone
+	mu       sync.Mutex                   // shards answer side by side
+	finals   map[kafkaproto.TopicID]*final
+	floor    int64
+	phases   []Phase
+	started  time.Time
+}
+
+// Caller is who asked for an operation, for the receipt.
+type Caller struct{ UID, GID, PID int }
+
+// Phase is how long one step took for all topics.
+type Phase struct {
+	Name    string
+	Seconds float64
+}
+
+// final is what fencing a topic's partitions found. Lags are from memory: they
+// are not known any more after a crash.
+type final struct {
+	before     spec.TopicState
+	reason     spec.Reason
+	partitions []spec.FinalPartition
+	pidMax     int64
+	lags       []Lag
+	aborted    map[int32][]AbortedTxn
+}
+
+// AbortedTxn is one transaction that failover ended.
+type AbortedTxn struct {
+	ProducerID    int64
+	ProducerEpoch int16
+	FirstOffset   int64
+	MarkerOffset  int64
+}
+
+// ErrNothingToDo says that no topic of the link can be failed over (any more).
+var ErrNothingToDo = errors.New("no topic to fail over")
+
+// FailoverRequest names what to fail over: all topics of the link, or some.
+type FailoverRequest struct {
+	Topics    []string
+	Operation string
+	By        Caller
+	// Progress is called as steps complete; it must not block.
+	Progress func(step spec.FailoverStep, done, total int)
+}
+
+// Failover runs to its end. It blocks; cancelling ctx stops waiting, and the
+// failover goes on when the link's goroutine looks at the topics again.
+func (l *Link) Failover(ctx context.Context, req FailoverRequest) (*Receipt, error) {
+	l.failovers.Lock()
+	defer l.failovers.Unlock()
+	topics, err := l.failoverTopics(req.Topics)
+	if err != nil {
+		return nil, err
+	}
+	f := l.newFailover(req.Operation, req.By, topics)
+	if req.Progress != nil {
+		f.progress = req.Progress
+	}
+	return f.run(ctx)
+}
+
+func (l *Link) newFailover(op string, by Caller, topics []*metadata.Topic) *failover {
+	f := &failover{l: l, op: op, by: by, errs: map[kafkaproto.TopicID]error{}, finals: map[kafkaproto.TopicID]*final{},
+		started: l.cfg.Now(), progress: func(spec.FailoverStep, int, int) {}}
+	for _, t := range topics {
+		f.topics = append(f.topics, t.ID)
+		f.finals[t.ID] = &final{before: t.Shadow.State, reason: t.Shadow.Reason, pidMax: -1, aborted: map[int32][]AbortedTxn{}}
+	}
+	return f
+}
+
+// failoverTopics are the link's topics of these names, or all of them, that
+// are not failed over yet.
+func (l *Link) failoverTopics(names []string) ([]*metadata.Topic, error) {
+	def := l.definition()
+	if def == nil {
+		return nil, fmt.Errorf("failover of link %q: %w", l.name, ErrNotFound)
+	}
+	all := l.cfg.Store.Snapshot().ShadowsOf(def)
+	if len(names) == 0 {
+		return notYet(l.name, all)
+	}
+	byName := map[string]*metadata.Topic{}
+	for _, t := range all {
+		byName[t.Name] = t
+	}
+	var out []*metadata.Topic
+	for _, n := range names {
+		t := byName[n]
+		if t == nil {
+			return nil, fmt.Errorf("failover of link %q: topic %q is not one of its shadow topics: %w", l.name, n, metadata.ErrNotFound)
+		}
+		out = append(out, t)
+	}
+	return notYet(l.name, out)
+}
+
+func notYet(link string, topics []*metadata.Topic) ([]*metadata.Topic, error) {
+	var out []*metadata.Topic
+	for _, t := range topics {
+		if t.Shadow.State != spec.FailedOver {
+			out = append(out, t)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("failover of link %q: %w: %d topics, all of them failed over already", link, ErrNothingToDo, len(topics))
+	}
+	return out, nil
+}
+
+// resumeFailovers finishes what a crash interrupted.
+func (l *Link) resumeFailovers(ctx context.Context) {
+	def := l.definition()
+	if def == nil {
+		return
+	}
+	l.failovers.Lock()
+	defer l.failovers.Unlock()
+	var topics []*metadata.Topic
+	op := ""
+	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
+		if f := t.Shadow.Failover; f != nil && f.Step < spec.FailoverReceipted {
+			topics, op = append(topics, t), f.Operation
+		}
+	}
+	if len(topics) == 0 {
+		return
+	}
+	l.log.Warn("resuming a failover that was interrupted", "topics", len(topics), "operation", op)
+	f := l.newFailover(op, Caller{}, topics)
+	if _, err := f.run(ctx); err != nil && ctx.Err() == nil {
+		l.log.Error("failover not finished; it is tried again when the link starts", "err", err)
+	}
+}
+
+// run takes every topic through the steps that it has not done.
+func (f *failover) run(ctx context.Context) (*Receipt, error) {
+	if err := f.step(ctx, spec.FailoverDecided, f.decide); err != nil {
+		return nil, err
+	}
+	for _, s := range []struct {
+		to spec.FailoverStep
+		do func(context.Context, []*metadata.Topic) error
+	}{
+		{spec.FailoverRecorded, f.fence},
+		{spec.FailoverProducerIDs, f.raiseProducerIDs},
+		{spec.FailoverEpochs, f.raiseEpochs},
+		{spec.FailoverAborted, f.abort},
+		{spec.FailoverWritable, f.open},
+	} {
+		if err := f.step(ctx, s.to, s.do); err != nil {
+			return nil, err
+		}
+	}
+	return f.finish(ctx)
+}
+
+// step runs one step for the topics that have not done it.
+func (f *failover) step(ctx context.Context, to spec.FailoverStep, do func(context.Context, []*metadata.Topic) error) error {
+	began := f.l.cfg.Now()
+	var todo []*metadata.Topic
+	for _, t := range f.current() {
+		if p := t.Shadow.Failover; p == nil || t.Shadow.State != spec.FailingOver && t.Shadow.State != spec.FailedOver || p.Step < to {
+			todo = append(todo, t)
+		}
+	}
+	f.progress(to, len(f.topics)-len(todo), len(f.topics))
+	if len(todo) > 0 {
+		if err := f.checkpoint(to, false); err != nil {
+			return err
+		}
+		if err := do(ctx, todo); err != nil {
+			return fmt.Errorf("failover of link %q, step %s: %w", f.l.name, to, err)
+		}
+		if err := f.checkpoint(to, true); err != nil {
+			return err
+		}
+	}
+	f.phases = append(f.phases, Phase{Name: to.String(), Seconds: f.l.cfg.Now().Sub(began).Seconds()})
+	f.progress(to, len(f.topics), len(f.topics))
+	if len(f.errs) == len(f.topics) {
+		return fmt.Errorf("failover of link %q, step %s: no topic got through: %w", f.l.name, to, f.firstError())
+	}
+	return nil
+}
+
+// checkpoint lets a test stop the process, so to speak, before or after a
+// step is persisted.
+func (f *failover) checkpoint(step spec.FailoverStep, persisted bool) error {
+	if c := f.l.cfg.Checkpoint; c != nil {
+		return c(step, persisted)
+	}
+	return nil
+}
+
+// current is the topics as the metadata has them, without those that failed.
+func (f *failover) current() []*metadata.Topic {
+	snap := f.l.cfg.Store.Snapshot()
+	var out []*metadata.Topic
+	for _, id := range f.topics {
+		t := snap.ByID(id)
+		if t == nil || t.Shadow == nil {
+			f.errs[id] = fmt.Errorf("topic id %s: %w", id, metadata.ErrNotFound)
+		}
+		if f.errs[id] == nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (f *failover) firstError() error {
+	for _, id := range f.topics {
+		if err := f.errs[id]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// update persists a change of every topic and notes the topics it failed for.
+// An error that is not a topic's own is returned.
+func (f *failover) update(ctx context.Context, topics []*metadata.Topic, apply func(*metadata.Topic) error) error {
+	updates := make([]metadata.ShadowUpdate, len(topics))
+	for i, t := range topics {
+		updates[i] = metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: apply}
+	}
+	for i, err := range f.l.cfg.Store.UpdateShadows(ctx, updates) {
+		switch {
+		case errors.Is(err, metadata.ErrUnavailable), errors.Is(err, metadata.ErrClosed), ctx.Err() != nil:
+			return err
+		case err != nil:
+			f.fail(topics[i], err)
+		}
+	}
+	return nil
+}
+
+func (f *failover) fail(t *metadata.Topic, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.errs[t.ID] == nil {
+		f.errs[t.ID] = err
+		f.l.log.Error("topic left out of the failover", "topic", t.Name, "err", err)
+	}
+}
+
+// advance moves the persisted progress up to a step.
+func advance(t *metadata.Topic, to spec.FailoverStep) error {
+	p := *t.Shadow.Failover
+	for p.Step < to {
+		var err error
+		if p, err = p.Advance(p.Step + 1); err != nil {
+			return err
+		}
+	}
+	t.Shadow.Failover = &p
+	return nil
+}
+
+// decide stores the decision. The term rises in the same transaction.
+func (f *failover) decide(ctx context.Context, topics []*metadata.Topic) error {
+	return f.update(ctx, topics, func(t *metadata.Topic) error {
+		next, err := spec.Next(t.Shadow.State, spec.EventFailover)
+		if err != nil || t.Shadow.State == spec.FailingOver {
+			return err
+		}
+		t.Shadow.State = next
+		t.Shadow.Term++
+		t.Shadow.Failover = &spec.FailoverProgress{Step: spec.FailoverDecided, Operation: f.op, Started: f.started, ProducerIDMax: -1}
+		return nil
+	})
+}
+
+// onPartitions runs do on the owning loop of every partition, shard by shard
+// side by side, and waits until each has called done.
+func (f *failover) onPartitions(ctx context.Context, topics []*metadata.Topic, do func(s *shard.Shard, t *metadata.Topic, index int32, done func(error))) error {
+	total := 0
+	for _, t := range topics {
+		total += len(t.Partitions)
+	}
+	type answer struct {
+		t   *metadata.Topic
+		err error
+	}
+	answers := make(chan answer, total)
+	for n := range f.l.cfg.Group.Len() {
+		s := f.l.cfg.Group.Shard(n)
+		err := s.Post(func() {
+			for _, t := range topics {
+				for i, p := range t.Partitions {
+					if p.Shard == n {
+						do(s, t, int32(i), func(err error) { answers <- answer{t, err} })
+					}
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for range total {
+		select {
+		case a := <-answers:
+			if a.err != nil {
+				f.fail(a.t, a.err)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"umbra/core/link/source"
+	"umbra/core/link/spec"
+	"umbra/core/metadata"
+	"umbra/core/placement"
+	"umbra/shard"
+)
+
+// ErrNotFound says that there is no link of that name.
+var ErrNotFound = errors.New("no such link")
+
+// Config is what a Manager needs from the daemon.
+type Config struct {
+	Store   *metadata.Store
+	Group   *shard.Group
+	Keeper  *placement.Keeper
+	DataDir string // cut batches and receipts are kept under it
+	Version string // for receipts
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Dial opens control connections to sources; the data plane dials from
+	// its shard.
+	Dial func(timeout time.Duration) source.Dialer
+	// RecordsMax bounds one partition's records in one answer, bytes: what a
+	// shard's slab memory can hold.
+	RecordsMax int
+	// Checkpoint is called before and after each persisted step of a failover;
+	// its error ends the failover there, as a crash would. For tests.
+	Checkpoint func(step spec.FailoverStep, persisted bool) error
+}
+
+// Manager runs every link of this cluster. Its methods are safe for any
+// goroutine but a shard's loop.
+type Manager struct {
+	cfg Config
+	ctx context.Context
+	end context.CancelFunc
+
+	mu    sync.Mutex // guards links: the store's notifier and the admin server meet here
+	links map[string]*Link
+	wg    sync.WaitGroup
+
+	unsubscribe func()
+}
+
+// Start runs the links in the store's snapshot, finishes failovers that a
+// crash interrupted, and follows the store until Stop.
+func Start(cfg Config) *Manager {
+	m := &Manager{cfg: cfg, links: map[string]*Link{}}
+	m.ctx, m.end = context.WithCancel(context.Background())
+	m.unsubscribe = cfg.Store.Subscribe(func(_, s *metadata.Snapshot) { m.follow(s) })
+	m.follow(cfg.Store.Snapshot())
+	return m
+}
+
+// Stop ends every link's goroutine and connections. States are kept.
+func (m *Manager) Stop() {
+	m.unsubscribe()
+	m.end()
+	m.wg.Wait()
+}
+
+// follow starts, updates and stops links as the metadata says.
+func (m *Manager) follow(s *metadata.Snapshot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return
+	}
+	for name, def := range s.Links {
+		switch l := m.links[name]; {
+		case l == nil:
+			m.start(def)
+		case l.id == def.ID:
+			l.changed()
+		default: // deleted and created again under the same name
+			l.stop()
+			m.start(def)
+		}
+	}
+	for name, l := range m.links {
+		if s.Links[name] == nil {
+			l.stop()
+			delete(m.links, name)
+		}
+	}
+}
+
+func (m *Manager) start(def *spec.Link) {
+	l := newLink(m.cfg, def)
+	m.links[def.Name] = l
+	m.wg.Go(func() { l.run(m.ctx) })
+}
+
+// Link returns a running link.
+func (m *Manager) Link(name string) (*Link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.links[name]; l != nil {
+		return l, nil
+	}
+	return nil, fmt.Errorf("link %q: %w", name, ErrNotFound)
+}
+
+// Links returns every running link, in no order.
+func (m *Manager) Links() []*Link {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]*Link, 0, len(m.links))
+	for _, l := range m.links {
+		out = append(out, l)
+	}
+	return out
+}
+
+// Pause stops copying; topics keep their data and their states.
+func (m *Manager) Pause(ctx context.Context, name string) error { return m.setPaused(ctx, name, true) }
+
+// Resume sets a paused link going again, and with it every topic that umbra
+// had stopped: what stopped it is checked anew.
+func (m *Manager) Resume(ctx context.Context, name string) error {
+	if err := m.setPaused(ctx, name, false); err != nil {
+		return err
+	}
+	return m.resumeFaulted(ctx, name)
+}
+
+func (m *Manager) setPaused(ctx context.Context, name string, paused bool) error {
+	_, err := m.cfg.Store.UpdateLink(ctx, name, func(l *spec.Link) error {
+		l.Paused = paused
+		return nil
+	})
+	return err
+}
+
+func (m *Manager) resumeFaulted(ctx context.Context, name string) error {
+	snap := m.cfg.Store.Snapshot()
+	def := snap.Links[name]
+	if def == nil {
+		return fmt.Errorf("link %q: %w", name, ErrNotFound)
+	}
+	var updates []metadata.ShadowUpdate
+	for _, t := range snap.ShadowsOf(def) {
+		if st := t.Shadow.State; st == spec.Faulted || st == spec.Paused {
+			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: resumed})
+		}
+	}
+	return errors.Join(m.cfg.Store.UpdateShadows(ctx, updates)...)
+}
+
+// resumed makes a topic ACTIVE under a new term: what an earlier life of the
+// topic may still have in flight is refused by the log.
+func resumed(t *metadata.Topic) error {
+	next, err := spec.Next(t.Shadow.State, spec.EventResume)
+	if err != nil {
+		return err
+	}
+	t.Shadow.State, t.Shadow.Reason = next, spec.Reason{}
+	t.Shadow.Term++
+	return nil
+}
+
+// Delete removes a link. While it still has shadow topics that are not failed
+// over it is refused, unless force: then those topics stay, read-only and
+// FAULTED, until they are failed over or deleted.
+func (m *Manager) Delete(ctx context.Context, name string, force bool) error {
+	return m.cfg.Store.DeleteLink(ctx, name, force)
+}

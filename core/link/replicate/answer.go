@@ -1,0 +1,183 @@
+package replicate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"umbra/kafkaproto"
+	"umbra/kafkaproto/batch"
+)
+
+// ErrTooLarge says that a partition's records do not fit the memory set aside
+// for a link.
+var ErrTooLarge = errors.New("records larger than the link's memory")
+
+// answerMax is the largest frame that is believed. A fetch answer holds at
+// most MaxBytes, except that every partition may add one batch that is larger
+// than its limit (KIP-74); its bytes are streamed, so the bound is about lies,
+// not about memory.
+func (f *Fetcher) answerMax(key int16) int {
+	if key != kafkaproto.KeyFetch {
+		return bodyMax
+	}
+	return f.cfg.FetchMaxBytes + f.cfg.RecordsMax + 1<<20 + 256*f.topics.partitions
+}
+
+// answerHead takes in the part of a fetch answer that is about all of it.
+func (f *Fetcher) answerHead(s *kafkaproto.FetchStream) {
+	f.stats.ThrottledMillis += int64(max(s.ThrottleMillis, 0))
+	switch code := kafkaproto.ErrorCode(s.ErrorCode); code {
+	case kafkaproto.None:
+	case kafkaproto.FetchSessionIDNotFound, kafkaproto.InvalidFetchSessionEpoch, kafkaproto.FetchSessionTopicIDError:
+		// The source dropped the session (it keeps few); the next request is full.
+	default:
+		f.log.Warn("source broker refused a fetch", "broker", f.broker.Addr, "code", code)
+	}
+}
+
+// partitionHead takes in what precedes a partition's records. It returns the
+// replicator whose reservation receives them, nil when they are to be thrown
+// away, and the replicator the answer speaks about.
+func (f *Fetcher) partitionHead(s *kafkaproto.FetchStream) (target, current *Replicator) {
+	r := f.topics.find(s.Topic, s.TopicID, s.Partition.Partition)
+	if r == nil {
+		return nil, nil // left the session while the answer was on its way
+	}
+	if s.Partition.ErrorCode != 0 {
+		return nil, r
+	}
+	f.suspect.on(r)
+	r.head(&s.Partition, f.cfg.Now())
+	if n := s.Partition.RecordsLen; n > 0 {
+		if n > f.cfg.RecordsMax {
+			f.fault(r, fmt.Errorf("%w: the source sends %d record bytes of one partition at once, the limit is %d", ErrTooLarge, n, f.cfg.RecordsMax))
+			return nil, nil
+		}
+		if err := r.begin(n); err != nil {
+			f.appendFailed(r, err)
+			return nil, nil
+		}
+		if r.reservation != nil {
+			return r, r
+		}
+	}
+	return nil, r
+}
+
+// recordsArrived checks n more bytes of r's records and appends them when they
+// are complete. It returns nil when the rest is to be thrown away.
+func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
+	if err := r.arrived(n); err != nil {
+		r.abandon()
+		f.refuse(r, err)
+		return nil
+	}
+	if !last {
+		return r
+	}
+	if err := r.finish(f.cfg.Now()); err != nil {
+		f.appendFailed(r, err)
+		return nil
+	}
+	if r.owner != nil {
+		f.touch(r)
+	}
+	return nil
+}
+
+// refuse counts an answer whose bytes are not a copy that may be appended. It
+// is asked for once more; a second refusal stops the partition.
+func (f *Fetcher) refuse(r *Replicator, err error) {
+	r.progress.Refused++
+	r.refused++
+	if errors.Is(err, batch.ErrOldMagic) || r.refused >= corruptMax {
+		f.fault(r, err)
+		return
+	}
+	f.log.Warn("source bytes refused, asking again", "topic", r.Topic, "partition", r.Partition.Index, "offset", r.part.Log.EndOffset(), "err", err)
+}
+
+// appendFailed sorts an error of the local log.
+func (f *Fetcher) appendFailed(r *Replicator, err error) {
+	switch retry, stale := appendError(err); {
+	case stale:
+		f.remove(r)
+		r.phase = fenced
+	case retry:
+		f.log.Warn("storage full, link waits", "topic", r.Topic, "partition", r.Partition.Index, "err", err)
+		f.retryLater(r, f.cfg.BackoffMax)
+	case errors.Is(err, ErrOverlap):
+		f.refuse(r, err)
+	default:
+		f.fault(r, err)
+	}
+}
+
+// fault stops a partition and tells why.
+func (f *Fetcher) fault(r *Replicator, err error) {
+	f.stop(r, Event{Kind: Faulted, Err: err})
+}
+
+// stop takes a partition out until the control plane says how to go on.
+func (f *Fetcher) stop(r *Replicator, e Event) {
+	f.remove(r)
+	r.phase = stopped
+	e.Partition, e.Topic, e.Broker = r.Partition, r.Topic, f.broker
+	f.report(e)
+}
+
+// partitionEnd takes in what follows a partition's records.
+func (f *Fetcher) partitionEnd(r *Replicator, h *kafkaproto.FetchPartitionHead) {
+	switch {
+	case r == nil || r.owner != f:
+	case h.ErrorCode != 0:
+		f.partitionError(r, kafkaproto.ErrorCode(h.ErrorCode))
+	case h.DivergingEndOffset >= 0:
+		f.stop(r, Event{Kind: Misaligned})
+	default:
+		r.followStart()
+	}
+}
+
+func (f *Fetcher) partitionError(r *Replicator, code kafkaproto.ErrorCode) {
+	switch code {
+	case kafkaproto.OffsetOutOfRange:
+		f.stop(r, Event{Kind: Misaligned, Code: code})
+	case kafkaproto.NotLeaderOrFollower, kafkaproto.LeaderNotAvailable, kafkaproto.UnknownTopicOrPartition,
+		kafkaproto.FencedLeaderEpoch, kafkaproto.UnknownLeaderEpoch, kafkaproto.ReplicaNotAvailable,
+		kafkaproto.UnknownTopicID, kafkaproto.InconsistentTopicID, kafkaproto.OffsetNotAvailable:
+		f.stop(r, Event{Kind: LeaderMoved, Code: code})
+	default:
+		f.report(Event{Kind: Refused, Partition: r.Partition, Topic: r.Topic, Broker: f.broker, Code: code})
+		f.retryLater(r, f.cfg.RefusedWait)
+	}
+}
+
+// answered ends an answer: the next request goes out at once, or when the
+// source's throttle allows (KIP-219).
+func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
+	f.stats.Responses++
+	f.answeredAt = f.cfg.Now()
+	f.suspect.clear()
+	f.stopTimer()
+	f.state = idle
+	if s.ErrorCode != 0 {
+		f.session.reset()
+	} else {
+		f.session.answered(s.SessionID)
+	}
+	f.fetchBytes = min(f.fetchBytes*2, f.cfg.FetchMaxBytes)
+	wait := min(time.Duration(max(s.ThrottleMillis, 0))*time.Millisecond, f.cfg.ThrottleMax)
+	if s.ErrorCode != 0 {
+		wait = max(wait, f.cfg.BackoffMin)
+	}
+	if wait == 0 {
+		f.next()
+		return
+	}
+	f.timer = f.shard.After(wait, func() {
+		f.timer = nil
+		f.next()
+	})
+}

@@ -1,0 +1,230 @@
+package replicate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"umbra/kafkaproto"
+	"umbra/shard"
+)
+
+// connState is where a Fetcher's connection stands.
+type connState uint8
+
+const (
+	disconnected connState = iota // waiting to dial
+	dialling
+	greeting // ApiVersions asked
+	idle     // ready, nothing asked (no partition to fetch)
+	fetching // one fetch asked, its answer awaited or arriving
+	closed
+)
+
+// Fetcher is one shard's connection to one source broker and the fetch session
+// on it. It has one request in flight, so the memory an answer can need is
+// known when it is asked for. It belongs to the shard's loop; a Fetcher that
+// lost its connection dials again after a backoff, for ever.
+type Fetcher struct {
+	cfg    Config
+	shard  *shard.Shard
+	broker Broker
+	report func(Event)
+	log    rateLog
+
+	topics *topicIndex
+	dirty  []*Replicator // their next fetch differs from what the session knows
+
+	state      connState
+	conn       *shard.Conn
+	attempt    uint64 // a dial that answers late is recognised by its number
+	version    int16  // of Fetch, agreed with this broker
+	session    session
+	generation uint64 // of the request being built
+	backoff    backoff
+	timer      *shard.Timer
+
+	fetchBytes int // MaxBytes of the next request: halved when the source cannot deliver in time
+	corr       int32
+	request    kafkaproto.FetchRequest
+	out        []byte
+	in         *inbound // of the present connection or dial
+	stats      FetcherStats
+	suspect    suspect
+	answeredAt time.Time // end of the last whole answer
+}
+
+// FetcherStats are plain counters, read on the loop.
+type FetcherStats struct {
+	Connects, Disconnects, Requests, Responses int64
+	ReceivedBytes, DiscardedBytes              int64 // discarded: arrived without room for them
+	ThrottledMillis                            int64
+}
+
+func newFetcher(s *shard.Shard, b Broker, cfg Config, report func(Event), log rateLog) *Fetcher {
+	f := &Fetcher{cfg: cfg, shard: s, broker: b, report: report, log: log,
+		topics: newTopicIndex(), fetchBytes: cfg.FetchMaxBytes}
+	f.backoff = newBackoff(cfg.BackoffMin, cfg.BackoffMax)
+	f.in = &inbound{f: f}
+	return f
+}
+
+// add takes a replicator into the next request.
+func (f *Fetcher) add(r *Replicator) {
+	f.topics.add(r)
+	r.owner, r.sent, r.phase = f, neverSent, following
+	f.touch(r)
+	f.next()
+}
+
+// touch notes that a partition's next fetch differs from the last one.
+func (f *Fetcher) touch(r *Replicator) {
+	if !r.dirty {
+		r.dirty = true
+		f.dirty = append(f.dirty, r)
+	}
+}
+
+// remove takes a replicator out; an answer that is arriving for it is dropped.
+func (f *Fetcher) remove(r *Replicator) {
+	if r.owner != f {
+		return
+	}
+	f.topics.remove(r)
+	if r.sent != neverSent {
+		f.session.forget(r)
+	}
+	if r.dirty {
+		r.dirty = false
+		f.dirty = without(f.dirty, r)
+	}
+	r.owner = nil
+	r.abandon()
+	if f.in.target == r {
+		f.in.target = nil
+	}
+}
+
+// next does what the state asks for: dial, fetch, or nothing.
+func (f *Fetcher) next() {
+	switch f.state {
+	case disconnected:
+		if !f.empty() && f.timer == nil {
+			f.dial()
+		}
+	case idle:
+		if !f.empty() || len(f.session.forgotten) > 0 {
+			f.fetch()
+		}
+	}
+}
+
+func (f *Fetcher) dial() {
+	f.state = dialling
+	f.attempt++
+	attempt := f.attempt
+	f.in = &inbound{f: f, scratch: f.in.scratch}
+	f.shard.Dial(f.broker.Addr, f.cfg.ConnectTimeout, f.in, func(c *shard.Conn, err error) {
+		f.dialled(attempt, c, err)
+	})
+}
+
+func (f *Fetcher) dialled(attempt uint64, c *shard.Conn, err error) {
+	switch {
+	case err != nil && attempt == f.attempt && f.state == dialling:
+		f.lost(fmt.Errorf("connect to source broker %d at %s: %w", f.broker.ID, f.broker.Addr, err))
+	case err == nil && (attempt != f.attempt || f.state != dialling):
+		c.Close(nil)
+	case err == nil:
+		f.conn = c
+		f.stats.Connects++
+		f.greet()
+	}
+}
+
+// lost handles the end of a connection, however it ended: what was arriving is
+// dropped, the session is forgotten, and the next dial waits for the backoff.
+func (f *Fetcher) lost(err error) {
+	if f.state == closed {
+		return
+	}
+	wasUp := f.state == idle || f.state == fetching
+	f.conn, f.state = nil, disconnected
+	f.attempt++
+	f.blame(err)
+	f.in.abandon()
+	f.session.reset()
+	f.topics.each(func(r *Replicator) { r.sent = neverSent })
+	f.stopTimer()
+	if wasUp {
+		f.stats.Disconnects++
+	}
+	f.report(Event{Kind: BrokerDown, Broker: f.broker, Err: err})
+	wait := f.backoff.next()
+	f.log.Warn("source broker lost", "broker", f.broker.Addr, "err", err, "retry_in", wait)
+	f.timer = f.shard.After(wait, func() {
+		f.timer = nil
+		f.next()
+	})
+}
+
+// close ends the Fetcher for good.
+func (f *Fetcher) close() {
+	f.stopTimer()
+	c := f.conn
+	f.state, f.conn = closed, nil
+	f.in.abandon()
+	if c != nil {
+		c.Close(nil)
+	}
+}
+
+func (f *Fetcher) stopTimer() {
+	if f.timer != nil {
+		f.timer.Stop()
+		f.timer = nil
+	}
+}
+
+func (f *Fetcher) empty() bool { return f.topics.partitions == 0 }
+
+var errSlowSource = errors.New("the source sends too slowly")
+
+// watch restarts the clock that ends a connection on which an answer is due
+// and next to nothing arrives. A link that is slow but alive is given smaller
+// answers instead of being cut for ever (fetchBytes is halved).
+func (f *Fetcher) watch() {
+	f.stopTimer()
+	before := f.stats.ReceivedBytes
+	f.timer = f.shard.After(f.cfg.MaxWait+f.cfg.RequestTimeout, func() {
+		f.timer = nil
+		if f.state != fetching && f.state != greeting {
+			return
+		}
+		if f.stats.ReceivedBytes-before >= progressMin {
+			f.watch()
+			return
+		}
+		f.fetchBytes = max(f.fetchBytes/2, fetchBytesMin)
+		f.drop(fmt.Errorf("%w: %d bytes in %s", errSlowSource, f.stats.ReceivedBytes-before, f.cfg.MaxWait+f.cfg.RequestTimeout))
+	})
+}
+
+// drop closes the connection; Closed comes back as lost.
+func (f *Fetcher) drop(err error) {
+	if c := f.conn; c != nil {
+		c.Close(err)
+	}
+}
+
+// retryLater leaves a partition out of fetches for a while.
+func (f *Fetcher) retryLater(r *Replicator, wait time.Duration) {
+	f.remove(r)
+	r.phase = backingOff
+	f.shard.After(wait, func() {
+		if r.phase == backingOff && r.owner == nil && f.state != closed {
+			r.phase = following
+			f.add(r)
+		}
+	})
+}

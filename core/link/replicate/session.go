@@ -1,0 +1,137 @@
+package replicate
+
+import (
+	"umbra/kafkaproto"
+)
+
+// A fetch session (KIP-227) lets a request name only the partitions that
+// changed since the last one, so 5,000 idle partitions cost one empty request.
+// The source keeps its half; session is ours. A source that refuses sessions
+// answers with id 0 and gets full requests.
+type session struct {
+	id    int32
+	epoch int32 // of the next request; 0 asks for a new session
+	// forgotten left the session since the last request.
+	forgotten []kafkaproto.FetchRequestForgottenTopic
+}
+
+// sentState is what the session knows about a partition.
+type sentState struct {
+	offset      int64
+	lastEpoch   int32
+	leaderEpoch int32
+}
+
+var neverSent = sentState{offset: -1}
+
+// reset forgets the session: the next request is full.
+func (s *session) reset() { *s = session{} }
+
+// answered notes the response to the last request. Epochs wrap to 1: 0 and -1
+// have meanings of their own.
+func (s *session) answered(id int32) {
+	if id == 0 {
+		s.reset()
+		return
+	}
+	s.id = id
+	if s.epoch++; s.epoch <= 0 {
+		s.epoch = 1
+	}
+}
+
+// incremental reports whether the next request may leave out what the source
+// knows already.
+func (s *session) incremental() bool { return s.epoch > 0 }
+
+// fetchRequest builds the next request into req, which is re-used. Partitions
+// that left the session since the last request are named as forgotten.
+func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest) {
+	*req = kafkaproto.FetchRequest{
+		ReplicaID:     -1,
+		MaxWaitMillis: int32(f.cfg.MaxWait.Milliseconds()),
+		MinBytes:      1,
+		MaxBytes:      int32(f.fetchBytes),
+		SessionID:     f.session.id,
+		SessionEpoch:  f.session.epoch,
+		Topics:        req.Topics[:0],
+		Rack:          f.cfg.Rack,
+	}
+	f.generation++
+	if f.session.incremental() {
+		req.ForgottenTopics = f.session.forgotten
+		for _, r := range f.dirty {
+			f.ask(req, r)
+		}
+	} else {
+		f.topics.each(func(r *Replicator) { f.ask(req, r) })
+	}
+	for _, r := range f.dirty {
+		r.dirty = false
+	}
+	f.dirty = f.dirty[:0]
+	f.session.forgotten = nil
+}
+
+// ask adds one partition to the request, behind the others of its topic.
+func (f *Fetcher) ask(req *kafkaproto.FetchRequest, r *Replicator) {
+	want := r.want()
+	if f.session.incremental() && want == r.sent {
+		return
+	}
+	t := r.set
+	if t.generation != f.generation {
+		t.generation, t.at = f.generation, len(req.Topics)
+		out := appendTopic(req)
+		out.Topic, out.TopicID = t.name, t.sourceID
+	}
+	out := &req.Topics[t.at]
+	out.Partitions = append(out.Partitions, kafkaproto.FetchRequestTopicPartition{
+		Partition:          r.Partition.Index,
+		CurrentLeaderEpoch: want.leaderEpoch,
+		FetchOffset:        want.offset,
+		LastFetchedEpoch:   want.lastEpoch,
+		LogStartOffset:     -1, // a consumer's value; only replicas report theirs
+		PartitionMaxBytes:  int32(f.cfg.PartitionMaxBytes),
+	})
+	r.sent = want
+}
+
+// appendTopic extends req.Topics by one, keeping the partition slice of an
+// earlier use of that element.
+func appendTopic(req *kafkaproto.FetchRequest) *kafkaproto.FetchRequestTopic {
+	n := len(req.Topics)
+	if n < cap(req.Topics) {
+		req.Topics = req.Topics[:n+1]
+		req.Topics[n].Partitions = req.Topics[n].Partitions[:0]
+	} else {
+		req.Topics = append(req.Topics, kafkaproto.FetchRequestTopic{})
+	}
+	return &req.Topics[n]
+}
+
+// want is where the replicator's next fetch begins: always the log's own end,
+// so that a position can never be newer than the data it stands for (D2).
+func (r *Replicator) want() sentState {
+	return sentState{
+		offset:      r.part.Log.EndOffset(),
+		lastEpoch:   r.lastEpoch(),
+		leaderEpoch: r.LeaderEpoch,
+	}
+}
+
+// forget takes a partition out of the source's half of the session.
+func (s *session) forget(r *Replicator) {
+	r.sent = neverSent
+	if !s.incremental() {
+		return
+	}
+	for i := range s.forgotten {
+		if s.forgotten[i].Topic == r.Topic && s.forgotten[i].TopicID == r.SourceID {
+			s.forgotten[i].Partitions = append(s.forgotten[i].Partitions, r.Partition.Index)
+			return
+		}
+	}
+	s.forgotten = append(s.forgotten, kafkaproto.FetchRequestForgottenTopic{
+		Topic: r.Topic, TopicID: r.SourceID, Partitions: []int32{r.Partition.Index}})
+}

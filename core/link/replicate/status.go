@@ -1,0 +1,77 @@
+package replicate
+
+import (
+	"time"
+
+	"umbra/shard"
+)
+
+// PartitionStatus is a moment's view of one partition's copy.
+type PartitionStatus struct {
+	Partition shard.PartitionID
+	Topic     string
+	Broker    Broker
+	Following bool // fetched from a connected broker right now
+	LogStart  int64
+	LogEnd    int64
+	Progress
+}
+
+// Visit calls do for every partition of the Worker. Loop only.
+func (w *Worker) Visit(do func(PartitionStatus)) {
+	for _, r := range w.all {
+		do(r.status())
+	}
+}
+
+// Status is the view of one partition; false when the Worker does not copy it.
+// Loop only.
+func (w *Worker) Status(id shard.PartitionID) (PartitionStatus, bool) {
+	r := w.all[id]
+	if r == nil {
+		return PartitionStatus{}, false
+	}
+	return r.status(), true
+}
+
+// VisitFollowing calls do for every partition that is in a fetcher's hands,
+// connected or not. Loop only.
+func (w *Worker) VisitFollowing(do func(Assignment)) {
+	for _, r := range w.all {
+		if r.owner != nil || r.phase == backingOff {
+			do(r.Assignment)
+		}
+	}
+}
+
+// VisitBrokers calls do for every source broker this shard is assigned to.
+func (w *Worker) VisitBrokers(do func(Broker, bool, FetcherStats)) {
+	for _, f := range w.fetchers {
+		do(f.broker, f.connected(), f.stats)
+	}
+}
+
+func (f *Fetcher) connected() bool { return f.state == idle || f.state == fetching }
+
+func (r *Replicator) status() PartitionStatus {
+	st := PartitionStatus{Partition: r.Partition, Topic: r.Topic, Broker: r.Broker,
+		LogStart: r.part.Log.StartOffset(), LogEnd: r.part.Log.EndOffset(), Progress: r.progress}
+	if f := r.owner; f != nil {
+		st.Following = f.connected()
+		st.SeenAt, st.CaughtUpAt = r.asOf(f.answeredAt)
+	}
+	return st
+}
+
+// asOf adds what an answer says about partitions it leaves out: in an
+// incremental session their high watermark has not moved (KIP-227).
+func (r *Replicator) asOf(answered time.Time) (seen, caughtUp time.Time) {
+	seen, caughtUp = r.progress.SeenAt, r.progress.CaughtUpAt
+	if r.sent == neverSent || seen.IsZero() || !answered.After(seen) {
+		return seen, caughtUp
+	}
+	if r.part.Log.EndOffset() >= r.progress.SourceHighWatermark {
+		caughtUp = answered
+	}
+	return answered, caughtUp
+}

@@ -1,0 +1,45 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"umbra/kafkaproto"
+)
+
+// Fetched is the records of one partition as the source stores them.
+type Fetched struct {
+	Records       []byte // whole batches, the last may be cut; the first may begin below the offset
+	HighWatermark int64
+	LogStart      int64
+}
+
+// fetchByNameMax is the last Fetch version that names topics by name.
+const fetchByNameMax = 12
+
+// Fetch reads a partition's records from an offset on, for comparison; it asks
+// without a session and does not wait for data. id is the topic's id at the
+// source, zero to ask by name.
+func (c *Client) Fetch(ctx context.Context, p Place, id kafkaproto.TopicID, offset int64, bytesMax int32) (Fetched, error) {
+	req := kafkaproto.FetchRequest{ReplicaID: -1, MinBytes: 0, MaxBytes: bytesMax, SessionEpoch: -1,
+		Topics: []kafkaproto.FetchRequestTopic{{Topic: p.Topic, TopicID: id,
+			Partitions: []kafkaproto.FetchRequestTopicPartition{{Partition: p.Index, CurrentLeaderEpoch: -1, FetchOffset: offset,
+				LastFetchedEpoch: -1, LogStartOffset: -1, PartitionMaxBytes: bytesMax}}}}}
+	limit := int16(1 << 14)
+	if id.IsZero() {
+		limit = fetchByNameMax
+	}
+	var resp kafkaproto.FetchResponse
+	if _, err := c.callUpTo(ctx, p.Addr, kafkaproto.KeyFetch, limit, &req, &resp); err != nil {
+		return Fetched{}, err
+	}
+	if resp.ErrorCode != 0 || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return Fetched{}, fmt.Errorf("fetch topic %q partition %d from source broker %s: %d topics in the answer: %w",
+			p.Topic, p.Index, p.Addr, len(resp.Topics), kafkaproto.ErrorCode(resp.ErrorCode))
+	}
+	got := &resp.Topics[0].Partitions[0]
+	if err := partitionError("fetch", p.Topic, p.Index, got.ErrorCode); err != nil {
+		return Fetched{}, err
+	}
+	return Fetched{Records: got.RecordBatches, HighWatermark: got.HighWatermark, LogStart: got.LogStartOffset}, nil
+}

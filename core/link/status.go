@@ -1,0 +1,144 @@
+package link
+
+import (
+	"context"
+	"time"
+
+	"umbra/core/link/replicate"
+	"umbra/core/link/spec"
+	"umbra/core/metadata"
+	"umbra/shard"
+)
+
+// Status is a moment's view of a link, for status, metrics and plans.
+type Status struct {
+	Link      *spec.Link
+	At        time.Time
+	Reachable bool      // the control plane got through, or a broker is being read from
+	LastSeen  time.Time // the last answer of any source broker; zero: never
+	Failure   error     // why it is not reachable
+	Brokers   int
+	ClusterID string
+	Topics    []TopicStatus // worst first is for the reader; here by name
+	Lag       Lag
+	Excluded  []string // source topics the filter leaves out, at most excludedShown
+	ExcludedN int
+	Refused   int64 // answers dropped because their bytes were wrong
+}
+
+// TopicStatus is one shadow topic.
+type TopicStatus struct {
+	Topic      *metadata.Topic
+	State      spec.TopicState // PAUSED also when the whole link is
+	Reason     spec.Reason
+	Lag        Lag
+	Partitions []PartitionStatus // by index
+}
+
+// PartitionStatus is one partition of a shadow topic.
+type PartitionStatus struct {
+	replicate.PartitionStatus
+	Lag  Lag
+	Err  error // its local log does not open
+	Open bool
+}
+
+// Status reads the link from the metadata and from every shard.
+func (l *Link) Status(ctx context.Context) (*Status, error) {
+	def := l.definition()
+	if def == nil {
+		return nil, ErrNotFound
+	}
+	parts, err := l.progress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := &Status{Link: def, At: l.cfg.Now()}
+	var lags []Lag
+	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
+		ts := l.topicStatus(def, t, parts, st.At)
+		if !ts.State.Writable() {
+			lags = append(lags, ts.Lag)
+		}
+		for _, p := range ts.Partitions {
+			st.Refused += p.Refused
+			if p.SeenAt.After(st.LastSeen) {
+				st.LastSeen = p.SeenAt
+			}
+		}
+		st.Topics = append(st.Topics, ts)
+	}
+	st.Lag = worst(lags)
+	l.sourceStatus(st)
+	return st, nil
+}
+
+// sourceStatus adds what the control plane and the connections know.
+func (l *Link) sourceStatus(st *Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := &l.state
+	st.Excluded, st.ExcludedN = s.excluded, s.excludedN
+	if s.refreshed.After(st.LastSeen) {
+		st.LastSeen = s.refreshed
+	}
+	if s.cluster != nil {
+		st.Brokers, st.ClusterID = len(s.cluster.Brokers), s.cluster.ID
+	}
+	st.Failure = s.failure
+	for _, b := range s.brokers {
+		for _, up := range b.up {
+			if up {
+				st.Reachable = true
+			}
+		}
+		if st.Failure == nil && b.err != nil {
+			st.Failure = b.err
+		}
+	}
+	if s.failure == nil && s.cluster != nil {
+		st.Reachable = st.Reachable || st.At.Sub(s.refreshed) < 2*st.Link.WithDefaults().Options.MetadataRefresh
+	}
+	if st.Reachable {
+		st.Failure = nil
+	}
+}
+
+func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.PartitionID]replicate.PartitionStatus, now time.Time) TopicStatus {
+	ts := TopicStatus{Topic: t, State: t.Shadow.State, Reason: t.Shadow.Reason}
+	if def.Paused && ts.State == spec.Active {
+		ts.State = spec.Paused
+	}
+	lags := make([]Lag, 0, len(t.Partitions))
+	for i := range t.Partitions {
+		id := shard.PartitionID{Topic: t.ID, Index: int32(i)}
+		p := PartitionStatus{PartitionStatus: replicate.PartitionStatus{Partition: id, Topic: t.Name, Progress: replicate.Progress{SourceHighWatermark: -1, SourceStart: -1}}}
+		if got, ok := parts[id]; ok {
+			p.PartitionStatus = got
+		}
+		if pub, ok := l.cfg.Group.Published(id); ok {
+			p.Open, p.LogStart, p.LogEnd = true, pub.LogStart, pub.LogEnd
+		} else {
+			p.Err = l.cfg.Keeper.Err(id)
+		}
+		p.Lag = lagOf(p.PartitionStatus, def.Options.FetchMaxWait, t.Created, now)
+		lags = append(lags, p.Lag)
+		ts.Partitions = append(ts.Partitions, p)
+	}
+	ts.Lag = worst(lags)
+	return ts
+}
+
+// progress asks every shard for the partitions it copies.
+func (l *Link) progress(ctx context.Context) (map[shard.PartitionID]replicate.PartitionStatus, error) {
+	out := map[shard.PartitionID]replicate.PartitionStatus{}
+	for i, w := range l.workers {
+		err := l.cfg.Group.Shard(i).Call(ctx, func() {
+			w.Visit(func(p replicate.PartitionStatus) { out[p.Partition] = p })
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

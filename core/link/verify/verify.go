@@ -1,0 +1,174 @@
+// Package verify proves that a shadow is what its source is: it reads the
+// source again, reads the local log, and compares every batch, byte for byte,
+// leader epochs included (invariant S1). What it could not compare it names.
+//
+// The comparison of two streams of batches (compare.go) is pure; Run feeds it.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"umbra/core/link/source"
+	"umbra/kafkaproto"
+	"umbra/shard"
+	"umbra/shard/segment"
+)
+
+// chunkBytes is how much of each side is read at a time.
+const chunkBytes = 4 << 20
+
+// Target is one partition to compare.
+type Target struct {
+	source.Place
+	SourceID kafkaproto.TopicID // zero: ask by name
+	Local    shard.PartitionID
+	Shard    *shard.Shard
+	// End bounds the range: the cut of a failed-over partition; -1: its end.
+	End int64
+	// Compacted: a difference may be the work of the source's log cleaner.
+	Compacted bool
+}
+
+// Result is the outcome for one partition. Offsets [From, To) were compared.
+type Result struct {
+	Target     Target
+	From, To   int64
+	Batches    int64
+	Bytes      int64
+	Difference *Difference // nil: identical
+	// NotCompared names ranges that exist on one side only, and why.
+	NotCompared []Range
+	Err         error // why the comparison ended early
+}
+
+// Range is offsets [From, To) that were not compared.
+type Range struct {
+	From, To int64
+	Why      string
+}
+
+// Difference is the first difference of a partition.
+type Difference struct {
+	Offset int64
+	What   string
+}
+
+// Run compares one partition. It blocks; progress is called after each chunk
+// with the bytes compared since the last call.
+func Run(ctx context.Context, client *source.Client, t Target, progress func(bytes int64)) Result {
+	r := Result{Target: t}
+	r.Err = run(ctx, client, t, progress, &r)
+	return r
+}
+
+func run(ctx context.Context, client *source.Client, t Target, progress func(int64), r *Result) error {
+	start, end, err := localRange(ctx, t)
+	if err != nil {
+		return err
+	}
+	if t.End >= 0 {
+		end = min(end, t.End)
+	}
+	r.From, r.To = start, start
+	first, err := client.Offsets(ctx, kafkaproto.TimestampEarliest, []source.Place{t.Place})[t.PartitionKey].Get()
+	if err != nil {
+		return err
+	}
+	high, err := client.Offsets(ctx, kafkaproto.TimestampLatest, []source.Place{t.Place})[t.PartitionKey].Get()
+	if err != nil {
+		return err
+	}
+	if from := min(max(start, first), end); from > start {
+		r.skip(start, from, "the source does not have them any more")
+		r.From, r.To = from, from
+	}
+	if high > end {
+		r.skip(end, high, "not copied yet, or written after the cut")
+	}
+	if end > high {
+		r.Difference = &Difference{Offset: high, What: fmt.Sprintf("the source ends at %d, the shadow at %d", high, end)}
+		end = high
+	}
+	return compareRange(ctx, client, t, end, progress, r)
+}
+
+func (r *Result) skip(from, to int64, why string) {
+	if to > from {
+		r.NotCompared = append(r.NotCompared, Range{From: from, To: to, Why: why})
+	}
+}
+
+// compareRange goes through both logs up to end.
+func compareRange(ctx context.Context, client *source.Client, t Target, end int64, progress func(int64), r *Result) error {
+	c := comparer{compacted: t.Compacted, next: r.From}
+	for c.next < end && r.Difference == nil {
+		theirs, err := client.Fetch(ctx, t.Place, t.SourceID, c.next, chunkBytes)
+		if err != nil {
+			return err
+		}
+		ours, err := readLocal(ctx, t, c.next, end)
+		if err != nil {
+			return err
+		}
+		before, was := c.bytes, c.next
+		r.Difference = c.compare(theirs.Records, ours, end)
+		r.Batches, r.Bytes, r.To = c.batches, c.bytes, c.next
+		r.NotCompared = append(r.NotCompared, c.takeSkipped()...)
+		progress(c.bytes - before)
+		if c.next == was && r.Difference == nil {
+			return fmt.Errorf("compare topic %q partition %d at offset %d: neither side gives a whole batch", t.Topic, t.Index, c.next)
+		}
+	}
+	return nil
+}
+
+// localRange reads the local log's ends.
+func localRange(ctx context.Context, t Target) (start, end int64, err error) {
+	err = t.Shard.Call(ctx, func() {
+		if p := t.Shard.Partition(t.Local); p != nil {
+			start, end = p.Log.StartOffset(), p.HighWatermark()
+		} else {
+			err = errNotOpen
+		}
+	})
+	return start, end, err
+}
+
+var errNotOpen = errors.New("the partition is not open on its shard")
+
+// readLocal copies whole batches out of the local log.
+func readLocal(ctx context.Context, t Target, offset, upTo int64) ([]byte, error) {
+	type answer struct {
+		b   []byte
+		err error
+	}
+	done := make(chan answer, 1)
+	err := t.Shard.Post(func() {
+		p := t.Shard.Partition(t.Local)
+		if p == nil {
+			done <- answer{err: errNotOpen}
+			return
+		}
+		p.Log.Read(segment.ReadRequest{Offset: offset, UpTo: upTo, MaxBytes: chunkBytes, MinOneBatch: true}, func(res segment.ReadResult) {
+			a := answer{err: res.Err}
+			for _, s := range res.Spans {
+				a.b = append(a.b, s.Bytes...)
+				if s.Slab != nil {
+					s.Slab.Release()
+				}
+			}
+			done <- a
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-done:
+		return a.b, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
