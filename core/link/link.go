@@ -77,6 +77,8 @@ func newLink(cfg Config, def *spec.Link) *Link {
 		followed: map[shard.PartitionID]struct{}{},
 		state:    linkState{brokers: map[string]brokerNow{}},
 	}
+	l.open(def)
+	return l
 }
 
 // changed tells the link's goroutine that the metadata moved.
