@@ -47,16 +47,13 @@ func (s *session) incremental() bool { return s.epoch > 0 }
 // fetchRequest builds the next request into req, which is re-used. Partitions
 // that left the session since the last request are named as forgotten.
 func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest) {
-	*req = kafkaproto.FetchRequest{
-		ReplicaID:     -1,
-		MaxWaitMillis: int32(f.cfg.MaxWait.Milliseconds()),
-		MinBytes:      1,
-		MaxBytes:      int32(f.fetchBytes),
-		SessionID:     f.session.id,
-		SessionEpoch:  f.session.epoch,
-		Topics:        req.Topics[:0],
-		Rack:          f.cfg.Rack,
-	}
+	topics := req.Topics[:0]
+	*req = kafkaproto.NewFetchRequest()
+	req.MaxWaitMillis = int32(f.cfg.MaxWait.Milliseconds())
+	req.MinBytes = 1
+	req.MaxBytes = int32(f.fetchBytes)
+	req.SessionID, req.SessionEpoch = f.session.id, f.session.epoch
+	req.Topics, req.Rack = topics, f.cfg.Rack
 	f.generation++
 	if f.session.incremental() {
 		req.ForgottenTopics = f.session.forgotten
@@ -86,14 +83,11 @@ func (f *Fetcher) ask(req *kafkaproto.FetchRequest, r *Replicator) {
 		out.Topic, out.TopicID = t.name, t.sourceID
 	}
 	out := &req.Topics[t.at]
-	out.Partitions = append(out.Partitions, kafkaproto.FetchRequestTopicPartition{
-		Partition:          r.Partition.Index,
-		CurrentLeaderEpoch: want.leaderEpoch,
-		FetchOffset:        want.offset,
-		LastFetchedEpoch:   want.lastEpoch,
-		LogStartOffset:     -1, // a consumer's value; only replicas report theirs
-		PartitionMaxBytes:  int32(f.cfg.PartitionMaxBytes),
-	})
+	p := kafkaproto.NewFetchRequestTopicPartition()
+	p.Partition = r.Partition.Index
+	p.CurrentLeaderEpoch, p.FetchOffset, p.LastFetchedEpoch = want.leaderEpoch, want.offset, want.lastEpoch
+	p.PartitionMaxBytes = int32(f.cfg.PartitionMaxBytes)
+	out.Partitions = append(out.Partitions, p)
 	r.sent = want
 }
 

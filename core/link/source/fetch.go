@@ -21,10 +21,11 @@ const fetchByNameMax = 12
 // without a session and does not wait for data. id is the topic's id at the
 // source, zero to ask by name.
 func (c *Client) Fetch(ctx context.Context, p Place, id kafkaproto.TopicID, offset int64, bytesMax int32) (Fetched, error) {
-	req := kafkaproto.FetchRequest{ReplicaID: -1, MinBytes: 0, MaxBytes: bytesMax, SessionEpoch: -1,
-		Topics: []kafkaproto.FetchRequestTopic{{Topic: p.Topic, TopicID: id,
-			Partitions: []kafkaproto.FetchRequestTopicPartition{{Partition: p.Index, CurrentLeaderEpoch: -1, FetchOffset: offset,
-				LastFetchedEpoch: -1, LogStartOffset: -1, PartitionMaxBytes: bytesMax}}}}}
+	part := kafkaproto.NewFetchRequestTopicPartition()
+	part.Partition, part.FetchOffset, part.PartitionMaxBytes = p.Index, offset, bytesMax
+	req := kafkaproto.NewFetchRequest()
+	req.MaxBytes = bytesMax
+	req.Topics = []kafkaproto.FetchRequestTopic{{Topic: p.Topic, TopicID: id, Partitions: []kafkaproto.FetchRequestTopicPartition{part}}}
 	limit := int16(1 << 14)
 	if id.IsZero() {
 		limit = fetchByNameMax
