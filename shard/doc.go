@@ -1,0 +1,20 @@
+// Package shard is the core-pinned runtime: one event loop per shard, and all
+// that a loop owns. Connections (accepted and dialled), timers, a bounded
+// mailbox, a slab arena, a storage ring and the partitions whose logs live
+// there. It is the only importer of gnet and knows no rule of Kafka's beyond
+// the log: what the bytes on a connection mean is its Protocol's business.
+//
+// Ownership: everything hot is touched by the shard's loop only, so there is no
+// lock on that path. "Loop only" in a comment means: call it from code that
+// runs on that shard's loop (a Protocol method, a posted function, a timer, a
+// completion). The few methods any goroutine may call say so. Nothing that runs
+// on a loop may block.
+//
+// A turn is one stay on the loop: an event, a drained mailbox, a timer. At its
+// end the shard runs hooks, publishes moved partitions and wakes their waiters,
+// writes what connections queued, closes what was closed, and hands the ring
+// its round. So ten responses written in one turn are one system call.
+//
+// Read Group (start, stop), Shard (the loop), Conn with Protocol (bytes), then
+// Partition. What reaches under gnet is in undergnet.go and nowhere else.
+package shard

@@ -1,0 +1,259 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"umbra/ioring"
+	"umbra/ioring/buf"
+)
+
+const (
+	// mailboxPerTurn is how many messages one turn runs before connections are
+	// looked at again.
+	mailboxPerTurn = 1024
+	// turnRounds is how often the end of a turn looks for work that its own
+	// work made, before it leaves the rest to the next turn.
+	turnRounds = 4
+)
+
+// Shard is one event loop and all it owns. Methods are loop only unless they
+// say "any goroutine".
+type Shard struct {
+	// Set once.
+	id      int
+	group   *Group
+	cfg     *Config
+	log     *slog.Logger
+	base    time.Time
+	bell    *bell
+	ring    *ioring.Ring
+	arena   *buf.Arena
+	mailbox *mailbox
+	stopped chan struct{} // closed on the loop when nothing runs there any more
+
+	// Set once, on the loop, before anything else runs there.
+	loop    gnet.EventLoop
+	epfd    int // gnet's epoll descriptor, -1 where pausing falls back
+	restore func()
+
+	// Loop only.
+	turnDepth  int
+	turnStart  int64 // shard nanoseconds
+	timers     *timers
+	offloads   offloads
+	dials      map[*dialling]struct{}
+	conns      map[uint64]*Conn
+	toWrite    []*Conn  // have output to try this turn
+	toRead     []*Conn  // were resumed with bytes waiting in gnet's buffer
+	toClose    []*Conn  // were closed in this turn
+	atTurnEnd  []func() // hooks for this turn
+	iov        iovecs
+	partitions partitions
+	stats      Stats
+	closing    bool   // connections are being closed for good
+	halted     func() // set by Stop: this turn is the last one, call it when all is done
+
+	// Crosses goroutines.
+	inbox   inbox
+	probe   atomic.Int64          // shard nanoseconds when the lag probe was sent, 0 none out
+	visible atomic.Pointer[Stats] // copy of stats for observers, at most a probe's interval old
+}
+
+// ID is the shard's number, from 0 (any goroutine).
+func (s *Shard) ID() int { return s.id }
+
+// Ring is the shard's storage ring.
+func (s *Shard) Ring() *ioring.Ring { return s.ring }
+
+// Arena is the shard's slab memory.
+func (s *Shard) Arena() *buf.Arena { return s.arena }
+
+// Group is the group this shard belongs to (any goroutine).
+func (s *Shard) Group() *Group { return s.group }
+
+// Post hands f to the loop (any goroutine). ErrMailboxFull at the bound: the
+// caller keeps its message. ErrStopped once the shard has stopped; every f that
+// was taken is run.
+func (s *Shard) Post(f func()) error {
+	ring, err := s.mailbox.push(f)
+	if ring {
+		s.bell.ring()
+	}
+	return err
+}
+
+// Call runs f on the loop and waits for it. Any goroutine but a loop. When ctx
+// ends first, f may still run later.
+func (s *Shard) Call(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	if err := s.Post(func() { f(); close(done) }); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for shard %d: %w", s.id, ctx.Err())
+	}
+}
+
+// After runs f on the loop once, not before d has passed.
+func (s *Shard) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
+
+// AtTurnEnd runs f once at the end of this turn, before output is written and
+// the ring is submitted.
+func (s *Shard) AtTurnEnd(f func()) { s.atTurnEnd = append(s.atTurnEnd, f) }
+
+// deliver hands f to the loop where losing it to a full mailbox is not an
+// option; the callers' own bounds bound it (any goroutine).
+func (s *Shard) deliver(f func()) {
+	if s.inbox.add(f) {
+		s.bell.ring()
+	}
+}
+
+// nanos is monotonic time since the shard was made (any goroutine).
+func (s *Shard) nanos() int64 { return int64(time.Since(s.base)) }
+
+// enter and leave bracket everything that runs on the loop. gnet calls back
+// into us from our own calls (closing a connection), so they nest.
+func (s *Shard) enter() {
+	s.turnDepth++
+	if s.turnDepth == 1 {
+		s.turnStart = s.nanos()
+	}
+}
+
+func (s *Shard) leave() {
+	if s.turnDepth == 1 {
+		s.endTurn()
+		busy := s.nanos() - s.turnStart
+		s.stats.Turns++
+		s.stats.BusyNanos += busy
+		s.stats.TurnMaxNanos = max(s.stats.TurnMaxNanos, busy)
+	}
+	s.turnDepth--
+}
+
+// endTurn takes what came from outside, then settles what the turn left. What
+// is left after turnRounds is done in another turn, after other connections.
+func (s *Shard) endTurn() {
+	s.answerProbe()
+	more := true
+	for round := 0; more && round < turnRounds; round++ {
+		ran := s.timers.run(s.nanos()) + s.inbox.drain()
+		posted, atLimit := 0, false
+		if round == 0 {
+			posted, atLimit = s.mailbox.drain(mailboxPerTurn)
+			s.stats.Messages += uint64(posted)
+		}
+		s.settle()
+		if s.ring != nil {
+			if err := s.ring.Submit(); err != nil {
+				s.group.fail(fmt.Errorf("shard %d: submit to the storage ring: %w", s.id, err))
+			}
+			ran += s.ring.Reap()
+		}
+		more = ran+posted > 0 || atLimit || s.unsettled()
+	}
+	if s.halted != nil {
+		s.halt()
+		s.halted()
+		s.halted = nil
+		return
+	}
+	if more {
+		s.bell.ring()
+	}
+	s.timers.arm()
+}
+
+// settle runs, in order: resumed reads, hooks, partitions, output, closes.
+func (s *Shard) settle() {
+	for i := 0; i < len(s.toRead); i++ {
+		s.toRead[i].readResumed()
+	}
+	s.toRead = clearList(s.toRead)
+	for i := 0; i < len(s.atTurnEnd); i++ {
+		s.atTurnEnd[i]()
+		s.atTurnEnd[i] = nil
+	}
+	s.atTurnEnd = s.atTurnEnd[:0]
+	s.partitions.settle()
+	for i := 0; i < len(s.toWrite); i++ {
+		s.toWrite[i].flush()
+	}
+	s.toWrite = clearList(s.toWrite)
+	for i := 0; i < len(s.toClose); i++ {
+		s.toClose[i].closeNow()
+	}
+	s.toClose = clearList(s.toClose)
+}
+
+func (s *Shard) unsettled() bool {
+	return len(s.toRead)+len(s.atTurnEnd)+len(s.toWrite)+len(s.toClose) > 0 || s.partitions.unsettled()
+}
+
+func clearList(l []*Conn) []*Conn {
+	clear(l)
+	return l[:0]
+}
+
+// boot runs on the loop when the bell, the loop's first connection, opens.
+func (s *Shard) boot(gc gnet.Conn) error {
+	s.loop = gc.EventLoop()
+	s.epfd = -1
+	if s.group.pauseErr == nil {
+		fd, err := epollFD(gc)
+		if err != nil {
+			return err
+		}
+		s.epfd = fd
+	}
+	if pins := s.group.pins; pins.lock {
+		cpu := pins.cpus[s.id%len(pins.cpus)]
+		restore, err := pinThread(cpu)
+		if err != nil {
+			s.log.Warn("shard is not pinned", "shard", s.id, "core", cpu, "error", err)
+		} else {
+			s.restore = restore
+		}
+	}
+	return nil
+}
+
+// halt is the last thing that runs on the loop: connections are gone, logs are
+// closed; it runs what was still posted and lets nothing in after that.
+func (s *Shard) halt() {
+	for d := range s.dials {
+		d.settle(nil, ErrStopped)
+	}
+	s.mailbox.close()
+	s.inbox.close()
+	for i := 0; i < turnRounds && s.unsettled(); i++ {
+		s.settle()
+	}
+	s.timers.stop()
+	if s.restore != nil {
+		s.restore()
+	}
+	s.publishStats()
+	close(s.stopped)
+}
+
+// closeAll closes every connection with err (loop only).
+func (s *Shard) closeAll(err error) {
+	s.closing = true
+	for _, c := range s.conns {
+		c.Close(err)
+	}
+}
+
+func isStopped(err error) bool { return errors.Is(err, ErrStopped) }

@@ -1,0 +1,380 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestSelfTest(t *testing.T) {
+	for range 20 {
+		if err := SelfTest(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPostsRunOnceAndInOrder(t *testing.T) {
+	g := startGroup(t, Config{Shards: 2, MailboxDepth: 16}, nil)
+	const producers, each = 4, 5000
+	next := make([]int, producers)
+	var wg sync.WaitGroup
+	for p := range producers {
+		wg.Go(func() {
+			for i := 0; i < each; {
+				number := i
+				err := g.Shard(0).Post(func() {
+					if next[p] != number {
+						t.Errorf("message %d of producer %d came as number %d", number, p, next[p])
+					}
+					next[p]++
+				})
+				if err == nil {
+					i++
+				} else if !errors.Is(err, ErrMailboxFull) {
+					t.Error(err)
+					return
+				} else {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	onLoop(t, g.Shard(0), func() {
+		for p, n := range next {
+			if n != each {
+				t.Errorf("%d messages of producer %d ran", n, p)
+			}
+		}
+	})
+}
+
+func TestPostFromTheLoopDoesNotStarveConnections(t *testing.T) {
+	g := startGroup(t, Config{}, func(c *Conn) Protocol { return newEcho(c, 1) })
+	s := g.Shard(0)
+	var over atomic.Bool
+	var again func()
+	again = func() {
+		if !over.Load() {
+			s.Post(again)
+			s.After(0, func() {})
+		}
+	}
+	s.Post(again)
+	if err := echoOnce(g.Addr().String(), 1, 1<<20); err != nil {
+		t.Error(err)
+	}
+	over.Store(true)
+}
+
+func TestCallGivesUpWithItsContext(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	hold := make(chan struct{})
+	s.Post(func() { <-hold })
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if err := s.Call(ctx, func() {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Call: %v", err)
+	}
+	close(hold)
+	stopGroup(t, g)
+	if err := s.Call(context.Background(), func() {}); !errors.Is(err, ErrStopped) {
+		t.Errorf("Call after Stop: %v", err)
+	}
+}
+
+func TestTurnEndOrder(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	var got []string
+	onLoop(t, s, func() {
+		s.AtTurnEnd(func() { got = append(got, "hook"); s.AtTurnEnd(func() { got = append(got, "hook of hook") }) })
+		s.After(0, func() { got = append(got, "timer") })
+		got = append(got, "message")
+	})
+	eventually(t, "the timer", func() (ok bool) {
+		onLoop(t, s, func() { ok = len(got) == 4 })
+		return ok
+	})
+	onLoop(t, s, func() {
+		if want := []string{"message", "hook", "hook of hook", "timer"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestOffloadIsBoundedAndComesHome(t *testing.T) {
+	const depth, workers = 20, 3
+	g := startGroup(t, Config{OffloadDepth: depth, OffloadWorkers: workers}, nil)
+	s := g.Shard(0)
+	hold := make(chan struct{})
+	var running, most atomic.Int64
+	results := make(chan error, 100)
+	boom := errors.New("boom")
+	onLoop(t, s, func() {
+		for range depth + 5 {
+			s.Offload(func() error {
+				most.Store(max(most.Load(), running.Add(1)))
+				<-hold
+				running.Add(-1)
+				return boom
+			}, func(err error) {
+				if s.turnDepth != 1 {
+					t.Errorf("then at turn depth %d", s.turnDepth)
+				}
+				results <- err
+			})
+		}
+	})
+	for range 5 {
+		if err := receive(t, "a refusal", results); !errors.Is(err, ErrOffloadFull) {
+			t.Errorf("over the bound: %v", err)
+		}
+	}
+	eventually(t, "busy workers", func() bool { return running.Load() == workers })
+	close(hold)
+	for range depth {
+		if err := receive(t, "a result", results); !errors.Is(err, boom) {
+			t.Errorf("result: %v", err)
+		}
+	}
+	if n := most.Load(); n != workers {
+		t.Errorf("%d jobs ran at once", n)
+	}
+}
+
+func TestStopNamesALoopThatHangs(t *testing.T) {
+	g, err := Start(Config{Shards: 1, Listen: "127.0.0.1:0", ArenaBytes: 8 << 20}, func(*Conn) Protocol { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := make(chan struct{})
+	g.Shard(0).Post(func() { <-hold })
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err = g.Stop(ctx)
+	if err == nil || !strings.Contains(err.Error(), "shard 0") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Stop: %v", err)
+	}
+	close(hold)
+	// What the first Stop left behind, for the leak check.
+	ctx, cancel = context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := g.stop(ctx); err != nil {
+		t.Errorf("second stop: %v", err)
+	}
+}
+
+func TestStopRunsWhatWasPosted(t *testing.T) {
+	g := startGroup(t, Config{Shards: 2}, nil)
+	var ran, taken atomic.Int64
+	var wg sync.WaitGroup
+	begun := make(chan struct{}, 4)
+	for w := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				err := g.Shard(w % 2).Post(func() { ran.Add(1) })
+				if errors.Is(err, ErrStopped) {
+					return
+				}
+				if err == nil {
+					taken.Add(1)
+				}
+				if i == 100 {
+					begun <- struct{}{}
+				}
+			}
+		})
+	}
+	for range 4 {
+		receive(t, "producers", begun)
+	}
+	stopGroup(t, g)
+	wg.Wait()
+	if ran.Load() != taken.Load() {
+		t.Errorf("%d messages were taken, %d ran", taken.Load(), ran.Load())
+	}
+}
+
+func TestShardsShareOnePortThatNobodyElseGets(t *testing.T) {
+	opened := make(chan int, 256)
+	g := startGroup(t, Config{Shards: 2}, func(c *Conn) Protocol {
+		opened <- c.Shard().ID()
+		return &spy{t: t}
+	})
+	if g.Addr().(*net.TCPAddr).Port == 0 {
+		t.Fatalf("address %v", g.Addr())
+	}
+	_, err := Start(Config{Shards: 1, Listen: g.Addr().String()}, func(*Conn) Protocol { return nil })
+	if err == nil || !strings.Contains(err.Error(), "another process listens there") {
+		t.Errorf("a second group on %v: %v", g.Addr(), err)
+	}
+	seen := map[int]int{}
+	for range 64 {
+		dialTest(t, g)
+		seen[receive(t, "a connection", opened)]++
+	}
+	if len(seen) != 2 {
+		t.Errorf("connections per shard: %v", seen)
+	}
+}
+
+func TestListenOnAllAddresses(t *testing.T) {
+	for _, listen := range []string{":0", "0.0.0.0:0", "127.0.0.1:0", "localhost:0"} {
+		g := startGroup(t, Config{Listen: listen}, func(c *Conn) Protocol { return newEcho(c, 1) })
+		addr := fmt.Sprintf("127.0.0.1:%d", g.Addr().(*net.TCPAddr).Port)
+		if err := echoOnce(addr, 1, 10_000); err != nil {
+			t.Errorf("listen on %q: %v", listen, err)
+		}
+		stopGroup(t, g)
+	}
+	// A daemon that restarts gets its port back.
+	g := startGroup(t, Config{}, func(c *Conn) Protocol { return newEcho(c, 1) })
+	addr := g.Addr().String()
+	if err := echoOnce(addr, 1, 1000); err != nil {
+		t.Error(err)
+	}
+	stopGroup(t, g)
+	startGroup(t, Config{Listen: addr}, nil)
+}
+
+func TestClientLimits(t *testing.T) {
+	refused := func(c net.Conn) bool {
+		c.SetDeadline(time.Now().Add(patience))
+		_, err := c.Read(make([]byte, 1))
+		return err != nil
+	}
+	from := func(g *Group, ip string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}, Timeout: patience}
+		c, err := d.Dial("tcp", g.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	opened := make(chan struct{}, 100)
+	g := startGroup(t, Config{MaxConnections: 3, MaxConnectionsPerIP: 2}, func(c *Conn) Protocol {
+		opened <- struct{}{}
+		return &spy{t: t}
+	})
+	open := func(ip string) net.Conn {
+		c := from(g, ip)
+		receive(t, "a connection", opened)
+		return c
+	}
+	first := open("127.0.0.1")
+	open("127.0.0.1")
+	if !refused(from(g, "127.0.0.1")) {
+		t.Error("a third connection of one address was let in")
+	}
+	open("127.0.0.2")
+	if !refused(from(g, "127.0.0.3")) {
+		t.Error("a fourth connection was let in")
+	}
+	first.Close()
+	eventually(t, "the end of the first connection", func() bool { return g.Connections() == 2 })
+	open("127.0.0.1")
+	onLoop(t, g.Shard(0), func() {
+		if st := g.Shard(0).Stats(); st.RefusedPerIP != 1 || st.RefusedTotal != 1 || st.ConnsAccepted != 4 {
+			t.Errorf("stats %+v", *st)
+		}
+	})
+}
+
+func TestClientsWaitForServe(t *testing.T) {
+	g := startGroup(t, Config{HoldAccept: true}, func(c *Conn) Protocol { return newEcho(c, 1) })
+	if err := echoOnce(g.Addr().String(), 1, 1000); err == nil {
+		t.Error("served before Serve")
+	}
+	g.Serve()
+	if err := echoOnce(g.Addr().String(), 1, 1000); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLastDescriptorsAreNotForClients(t *testing.T) {
+	g := startGroup(t, Config{}, func(c *Conn) Protocol { return newEcho(c, 1) })
+	onLoop(t, g.Shard(0), func() { g.fdLimit = 3 })
+	if err := echoOnce(g.Addr().String(), 1, 1000); err == nil {
+		t.Error("a client got a descriptor of the reserve")
+	}
+	onLoop(t, g.Shard(0), func() {
+		if n := g.Shard(0).Stats().RefusedFiles; n != 1 {
+			t.Errorf("%d refused", n)
+		}
+		g.fdLimit = 1 << 20
+	})
+	if err := echoOnce(g.Addr().String(), 1, 1000); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSnapshotTellsOfALoopThatDoesNotAnswer(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	hold := make(chan struct{})
+	s.Post(func() { <-hold })
+	s.sendProbe()
+	eventually(t, "a stalled loop", func() bool { return s.Snapshot().Stalled > 0 })
+	close(hold)
+	eventually(t, "an answer", func() bool {
+		sn := s.Snapshot()
+		return sn.Stalled == 0 && sn.LagMaxNanos > 0 && sn.BusyNanos > 0
+	})
+}
+
+func TestPinPlan(t *testing.T) {
+	for _, tc := range []struct {
+		mode  string
+		cores int
+		lock  bool
+	}{{"auto", 2, false}, {"auto", 4, true}, {"on", 1, true}, {"off", 64, false}} {
+		if p := planPins(tc.mode, tc.cores, []int{0, 1}); p.lock != tc.lock || p.reason == "" {
+			t.Errorf("%s on %d cores: %+v", tc.mode, tc.cores, p)
+		}
+	}
+	if p := planPins("on", 4, nil); p.lock {
+		t.Error("pinned without a mask")
+	}
+}
+
+func TestPinnedLoopsRunOnTheirCores(t *testing.T) {
+	all, err := allowedCPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGroup(t, Config{Shards: 2, Pin: "on"}, func(c *Conn) Protocol { return newEcho(c, 1) })
+	for i := range 2 {
+		onLoop(t, g.Shard(i), func() {
+			if cpus, err := allowedCPUs(); err != nil || len(cpus) != 1 || cpus[0] != all[i%len(all)] {
+				t.Errorf("shard %d may run on %v, %v", i, cpus, err)
+			}
+		})
+	}
+	if err := echoOnce(g.Addr().String(), 1, 1<<20); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	err := Config{Shards: -1, Listen: "nowhere", Pin: "maybe", Engine: "tape", ArenaBytes: 1, IdleTimeout: -1}.Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, key := range []string{"Shards", "Listen", "Pin", "Engine", "ArenaBytes", "IdleTimeout"} {
+		if !strings.Contains(err.Error(), key+" = ") {
+			t.Errorf("%q is not named in: %v", key, err)
+		}
+	}
+}
