@@ -24,18 +24,18 @@ const (
 // differs.
 type VerifyReport struct {
 	Meta
-	Link        string        `json:"link"`
-	Result      VerifyResult  `json:"result"`
-	StartedAt   time.Time     `json:"started_at"`
-	FinishedAt  time.Time     `json:"finished_at"`
-	Seconds     float64       `json:"seconds"`
-	Partitions  int           `json:"partitions"` // compared
-	Batches     int64         `json:"batches"`
-	Bytes       int64         `json:"bytes"`
-	Topics      []VerifyTopic `json:"topics"`
-	Differences []Difference  `json:"differences"` // the first ones; DifferencesTotal counts all
-	Total       int64         `json:"differences_total"`
-	NotCompared []Uncompared  `json:"not_compared"`
+	Link             string        `json:"link"`
+	Result           VerifyResult  `json:"result"`
+	StartedAt        time.Time     `json:"started_at"`
+	FinishedAt       time.Time     `json:"finished_at"`
+	Seconds          float64       `json:"seconds"`
+	Partitions       int           `json:"partitions"` // compared
+	Batches          int64         `json:"batches"`
+	Bytes            int64         `json:"bytes"`
+	Topics           []VerifyTopic `json:"topics"`
+	Differences      []Difference  `json:"differences"` // the first ones; DifferencesTotal counts all
+	DifferencesTotal int64         `json:"differences_total"`
+	NotCompared      []Uncompared  `json:"not_compared"`
 }
 
 // VerifyTopic is one topic of a report.
