@@ -1,0 +1,81 @@
+package synthetic
+
+import (
+	"net"
+	"strconv"
+
+	"umbra/kafkaproto"
+)
+
+// control answers everything but Fetch.
+func (s *Source) control(req kafkaproto.Message) kafkaproto.Message {
+	switch req := req.(type) {
+	case *kafkaproto.ApiVersionsRequest:
+		return versions()
+	case *kafkaproto.MetadataRequest:
+		return s.metadata()
+	case *kafkaproto.ListOffsetsRequest:
+		return s.listOffsets(req)
+	case *kafkaproto.OffsetForLeaderEpochRequest:
+		return s.epochs(req)
+	case *kafkaproto.DescribeConfigsRequest:
+		resp := &kafkaproto.DescribeConfigsResponse{}
+		for _, r := range req.Resources {
+			resp.Resources = append(resp.Resources, kafkaproto.DescribeConfigsResponseResource{ResourceType: r.ResourceType, ResourceName: r.ResourceName})
+		}
+		return resp
+	}
+	return nil
+}
+
+func versions() *kafkaproto.ApiVersionsResponse {
+	resp := &kafkaproto.ApiVersionsResponse{FinalizedFeaturesEpoch: -1}
+	for _, key := range []int16{kafkaproto.KeyFetch, kafkaproto.KeyListOffsets, kafkaproto.KeyMetadata, kafkaproto.KeyApiVersions,
+		kafkaproto.KeyOffsetForLeaderEpoch, kafkaproto.KeyDescribeConfigs} {
+		api, _ := kafkaproto.Lookup(key)
+		resp.ApiKeys = append(resp.ApiKeys, kafkaproto.ApiVersionsResponseApiKey{ApiKey: key, MinVersion: api.Min, MaxVersion: api.Max})
+	}
+	return resp
+}
+
+func (s *Source) metadata() *kafkaproto.MetadataResponse {
+	host, port, _ := net.SplitHostPort(s.Addr())
+	n, _ := strconv.Atoi(port)
+	cluster := "synthetic-" + s.id.String()
+	t := kafkaproto.MetadataResponseTopic{Topic: &s.cfg.Topic, TopicID: s.id}
+	for i := range s.cfg.Partitions {
+		t.Partitions = append(t.Partitions, kafkaproto.MetadataResponseTopicPartition{Partition: int32(i), Leader: 1, Replicas: []int32{1}, ISR: []int32{1}})
+	}
+	return &kafkaproto.MetadataResponse{ClusterID: &cluster, ControllerID: 1,
+		Brokers: []kafkaproto.MetadataResponseBroker{{NodeID: 1, Host: host, Port: int32(n)}},
+		Topics:  []kafkaproto.MetadataResponseTopic{t}}
+}
+
+func (s *Source) listOffsets(req *kafkaproto.ListOffsetsRequest) *kafkaproto.ListOffsetsResponse {
+	resp := &kafkaproto.ListOffsetsResponse{}
+	for _, t := range req.Topics {
+		out := kafkaproto.ListOffsetsResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			a := kafkaproto.ListOffsetsResponseTopicPartition{Partition: p.Partition, Timestamp: -1}
+			if p.Timestamp == kafkaproto.TimestampLatest {
+				a.Offset = s.high[p.Partition].Load()
+			}
+			out.Partitions = append(out.Partitions, a)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func (s *Source) epochs(req *kafkaproto.OffsetForLeaderEpochRequest) *kafkaproto.OffsetForLeaderEpochResponse {
+	resp := &kafkaproto.OffsetForLeaderEpochResponse{}
+	for _, t := range req.Topics {
+		out := kafkaproto.OffsetForLeaderEpochResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kafkaproto.OffsetForLeaderEpochResponseTopicPartition{
+				Partition: p.Partition, EndOffset: s.high[p.Partition].Load()})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}

@@ -1,0 +1,168 @@
+package synthetic
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"time"
+
+	"umbra/kafkaproto"
+)
+
+// session is what a connection has asked for: the partitions and where each
+// goes on. A synthetic source has one session per connection.
+type session struct {
+	wanted []want
+	byPart map[int32]int
+	from   int // the partition answered first, so that none starves
+	epoch  int32
+}
+
+type want struct {
+	partition int32
+	offset    int64
+	bytes     int
+}
+
+func newSession() *session { return &session{byPart: map[int32]int{}} }
+
+// merge takes a request's partitions in.
+func (s *session) merge(req *kafkaproto.FetchRequest) {
+	if req.SessionEpoch <= 0 {
+		s.wanted, s.byPart = s.wanted[:0], map[int32]int{}
+	}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			w := want{partition: p.Partition, offset: p.FetchOffset, bytes: int(p.PartitionMaxBytes)}
+			if i, ok := s.byPart[p.Partition]; ok {
+				s.wanted[i] = w
+				continue
+			}
+			s.byPart[p.Partition] = len(s.wanted)
+			s.wanted = append(s.wanted, w)
+		}
+	}
+	for _, t := range req.ForgottenTopics {
+		for _, p := range t.Partitions {
+			s.forget(p)
+		}
+	}
+}
+
+func (s *session) forget(partition int32) {
+	i, ok := s.byPart[partition]
+	if !ok {
+		return
+	}
+	last := len(s.wanted) - 1
+	s.wanted[i] = s.wanted[last]
+	s.byPart[s.wanted[i].partition] = i
+	s.wanted = s.wanted[:last]
+	delete(s.byPart, partition)
+}
+
+// piece is one partition's part of an answer: n batches from an offset on.
+type piece struct {
+	partition int32
+	offset    int64
+	batches   int
+}
+
+// fetch answers when there is data, or when the wait is over.
+func (s *Source) fetch(ctx context.Context, c net.Conn, ses *session, h kafkaproto.RequestHeader, rd *kafkaproto.Reader) error {
+	var req kafkaproto.FetchRequest
+	req.Decode(rd, h.Version)
+	if rd.Err() != nil {
+		return rd.Err()
+	}
+	ses.merge(&req)
+	deadline := time.NewTimer(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		grown := s.grown
+		s.mu.Unlock()
+		if pieces := s.collect(ses, int(req.MaxBytes)); len(pieces) > 0 {
+			return s.send(c, ses, h, pieces)
+		}
+		select {
+		case <-grown:
+		case <-deadline.C:
+			return s.send(c, ses, h, nil)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// collect takes whole batches, at least one, up to the request's limits.
+func (s *Source) collect(ses *session, bytesMax int) []piece {
+	var out []piece
+	left := bytesMax
+	n := len(ses.wanted)
+	for i := range n {
+		w := ses.wanted[(ses.from+i)%n]
+		have := int((s.high[w.partition].Load() - w.offset) / s.count)
+		fit := min(w.bytes, s.cfg.ChunkBytes, left) / len(s.batch)
+		if len(out) == 0 {
+			fit = max(fit, 1)
+		}
+		if k := min(have, fit); k > 0 {
+			out = append(out, piece{w.partition, w.offset, k})
+			left -= k * len(s.batch)
+		}
+	}
+	if n > 0 {
+		ses.from = (ses.from + len(out)) % n
+	}
+	return out
+}
+
+// send writes the answer: heads from a small buffer, every batch as its eight
+// bytes of base offset and the rest of the canned batch.
+func (s *Source) send(c net.Conn, ses *session, h kafkaproto.RequestHeader, pieces []piece) error {
+	resp := kafkaproto.FetchResponse{SessionID: 1}
+	total := 0
+	if len(pieces) > 0 {
+		t := kafkaproto.FetchResponseTopic{Topic: s.cfg.Topic, TopicID: s.id}
+		for _, p := range pieces {
+			high := s.high[p.partition].Load()
+			t.Partitions = append(t.Partitions, kafkaproto.FetchResponseTopicPartition{Partition: p.partition, HighWatermark: high, LastStableOffset: high,
+				DivergingEpoch:       kafkaproto.FetchResponseTopicPartitionDivergingEpoch{Epoch: -1, EndOffset: -1},
+				CurrentLeader:        kafkaproto.FetchResponseTopicPartitionCurrentLeader{LeaderID: -1, LeaderEpoch: -1},
+				SnapshotID:           kafkaproto.FetchResponseTopicPartitionSnapshotID{EndOffset: -1, Epoch: -1},
+				PreferredReadReplica: -1})
+			total += p.batches * len(s.batch)
+		}
+		resp.Topics = []kafkaproto.FetchResponseTopic{t}
+	}
+	w := kafkaproto.NewWriter(nil, false)
+	start := w.BeginFrame()
+	kafkaproto.ResponseHeader(&w, h.Key, h.Version, h.CorrelationID)
+	next := 0
+	cuts := resp.EncodeAround(&w, h.Version, nil, func(*kafkaproto.FetchResponseTopicPartition) int {
+		next++
+		return pieces[next-1].batches * len(s.batch)
+	})
+	w.EndFrame(start, total)
+	bufs := s.spans(w.Bytes(), cuts, pieces)
+	s.sent.Add(int64(total))
+	_, err := bufs.WriteTo(c)
+	return err
+}
+
+func (s *Source) spans(head []byte, cuts []int, pieces []piece) net.Buffers {
+	var bufs net.Buffers
+	at := 0
+	for i, p := range pieces {
+		bufs = append(bufs, head[at:cuts[i]])
+		at = cuts[i]
+		bases := make([]byte, 8*p.batches)
+		for k := range p.batches {
+			base := bases[8*k : 8*k+8]
+			binary.BigEndian.PutUint64(base, uint64(p.offset+int64(k)*s.count))
+			bufs = append(bufs, base, s.batch[8:])
+		}
+	}
+	return append(bufs, head[at:])
+}
