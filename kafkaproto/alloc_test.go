@@ -96,7 +96,6 @@ func TestHeaderDoesNotAllocate(t *testing.T) {
 func BenchmarkFetchStream(b *testing.B) {
 	body := benchFetchResponse(17, 16)
 	var s FetchStream
-	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
 		drainFetch(b, &s, 17, body, 16<<10)

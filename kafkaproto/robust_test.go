@@ -13,7 +13,7 @@ import (
 func bodies(s subject) map[string][]byte {
 	out := map[string][]byte{}
 	all := fillings(s, 77)
-	for _, name := range []string{"random0", "random1", "random2", "minimal0", "empty0"} {
+	for _, name := range []string{"random0", "random1", "minimal0"} {
 		out[name] = all[name].AppendTo(nil)
 	}
 	return out
@@ -50,7 +50,7 @@ func TestMutatedMessageNeverPanics(t *testing.T) {
 		for _, b := range bodies(s) {
 			for i := range b {
 				was := b[i]
-				for _, x := range []byte{0, 1, 0x7f, 0x80, 0xff, was + 1, was - 1, was ^ 0x80} {
+				for _, x := range []byte{0, 0x7f, 0xff, was + 1, was ^ 0x80} {
 					b[i] = x
 					m := s.ours()
 					if _, err := s.decode(m, b); err == nil {
@@ -73,7 +73,6 @@ func TestLyingLengthsDoNotAllocate(t *testing.T) {
 		int32Max[:2], // int16 max, nearly
 		binary.BigEndian.AppendUint32(nil, 1<<20),
 		binary.AppendUvarint(nil, 1<<32-1),
-		binary.AppendUvarint(nil, 1<<28),
 		binary.AppendUvarint(nil, 1<<21),
 		binary.AppendUvarint(nil, 1<<14),
 	}
