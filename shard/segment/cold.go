@@ -134,7 +134,7 @@ func (c *coldRead) fetch(pos, want int64) {
 		l.cold--
 		c.slab, c.seg = nil, nil
 		l.parked = append(l.parked, c)
-		l.markDirty()
+		l.retryLater()
 	default:
 		slab.Release()
 		c.finish(ReadResult{Err: c.error(err)})

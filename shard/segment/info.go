@@ -1,5 +1,7 @@
 package segment
 
+import "slices"
+
 // LatestEpoch is the leader epoch of the newest batch; ok is false for a log
 // that has none.
 func (l *Log) LatestEpoch() (epoch int32, ok bool) { return l.state.Epochs.Latest() }
@@ -8,6 +10,12 @@ func (l *Log) LatestEpoch() (epoch int32, ok bool) { return l.state.Epochs.Lates
 // at most epoch, and the offset where it ends. -1, -1 when the log knows no
 // such epoch.
 func (l *Log) EpochEnd(epoch int32) (int32, int64) { return l.state.Epochs.EndOffset(epoch, l.end) }
+
+// EpochHistory is EpochEnd as of now, for use away from the loop.
+func (l *Log) EpochHistory() func(epoch int32) (int32, int64) {
+	c, end := EpochCache{starts: slices.Clone(l.state.Epochs.starts)}, l.end
+	return func(epoch int32) (int32, int64) { return c.EndOffset(epoch, end) }
+}
 
 // EpochAt is the leader epoch of the batch that holds offset.
 func (l *Log) EpochAt(offset int64) (epoch int32, ok bool) { return l.state.Epochs.EpochAt(offset) }

@@ -52,6 +52,7 @@ type Log struct {
 	waiters   []waiter
 	woken     []waiter // scratch
 	dirty     bool
+	retrying  bool
 
 	// Files: jobs.go, grow.go, checkpoint.go.
 	jobs     []job
@@ -185,16 +186,32 @@ func (l *Log) fail(cause error) {
 	l.markDirty()
 }
 
-// pushOp hands op to the ring. A full ring is no error: the log asks to be
-// kicked again and the caller tries again then.
+// pushOp hands op to the ring. A full ring is no error: the caller tries again
+// at the next Kick.
 func (l *Log) pushOp(op *ioring.Op) (pushed bool) {
 	switch err := l.env.push(op); {
 	case err == nil:
 		return true
 	case errors.Is(err, ioring.ErrFull):
-		l.markDirty()
+		l.retryLater()
 	default:
 		l.fail(err)
 	}
 	return false
+}
+
+// ringRetry is how long a log waits that met a full ring and has nothing in it
+// whose completion would bring the next Kick.
+const ringRetry = time.Millisecond
+
+// retryLater does not ask for a Kick at once: the ring would still be full.
+func (l *Log) retryLater() {
+	if l.retrying {
+		return
+	}
+	l.retrying = true
+	l.env.After(ringRetry, func() {
+		l.retrying = false
+		l.markDirty()
+	})
 }
