@@ -91,13 +91,19 @@ func (r *Ring) Depth() int { return r.cfg.Depth }
 // is a loss of speed, not of function; the memory is borrowed until Unregister
 // or Close. On the pwrite engine nothing happens.
 func (r *Ring) Register(mem []byte, index int) error {
+	if r.closed {
+		return fmt.Errorf("register extent %d: ring: %w", index, ErrClosed)
+	}
 	r.mem.add(mem, index)
 	return r.eng.register(mem, index)
 }
 
 // Unregister forgets an extent before it is unmapped. No operation on it may
-// be in flight.
+// be in flight. A closed ring has forgotten already.
 func (r *Ring) Unregister(index int) error {
+	if r.closed {
+		return nil
+	}
 	r.mem.remove(index)
 	return r.eng.unregister(index)
 }
@@ -235,6 +241,9 @@ func (r *Ring) Close() error {
 	}
 	r.kickMu.Lock()
 	r.closed = true
+	for _, f := range r.kicked {
+		f.gate.decline()
+	}
 	r.kickMu.Unlock()
 	return errors.Join(err, r.eng.close())
 }
@@ -264,6 +273,7 @@ func (r *Ring) kick(f *File) {
 	r.kickMu.Lock()
 	defer r.kickMu.Unlock()
 	if r.closed {
+		f.gate.decline()
 		return
 	}
 	r.kicked = append(r.kicked, f)
@@ -278,11 +288,12 @@ func (r *Ring) openGates() bool {
 	}
 	r.kickMu.Lock()
 	files := r.kicked
-	r.kicked = nil
+	r.kicked = nil // rare: another goroutine fsynced the same file
 	r.hasKick.Store(false)
 	r.kickMu.Unlock()
 	for _, f := range files {
 		r.startSync(f)
+		f.gate.decline()
 	}
 	return true
 }

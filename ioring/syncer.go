@@ -2,7 +2,6 @@ package ioring
 
 import (
 	"fmt"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -171,17 +170,19 @@ func (st *opState) advance(op *Op, n int, no syscall.Errno) (again bool) {
 
 func (r *Ring) transferEnds(op *Op) {
 	f := op.File
-	if op.Kind == Write {
-		f.sync.writeEnds(op)
-		if op.Sync && op.state.ioErr == nil {
-			f.sync.ready.add(op)
-		}
-		r.startSync(f)
-		if op.Sync && op.state.ioErr == nil {
-			return
-		}
+	if op.Kind == Read {
+		r.finishOp(op)
+		return
 	}
-	r.finishOp(op)
+	wantsSync := op.Sync && op.state.ioErr == nil
+	if wantsSync {
+		f.sync.ready.add(op) // before the Syncs that waited for it: their Done comes later
+	}
+	f.sync.writeEnds(op)
+	r.startSync(f)
+	if !wantsSync {
+		r.finishOp(op)
+	}
 }
 
 // synced is the engine's report on an fsync, alone or chained behind a write.
@@ -257,60 +258,10 @@ func (r *Ring) finishOp(op *Op) {
 	op.Done(op)
 }
 
-// syncGate lets one fsync of a file run at a time, whether the ring's or a
-// File.Sync on another goroutine. The ring never blocks on it: when it is
-// refused, whoever leaves kicks the ring. The mutex guards three words and is
-// never held across a system call.
-type syncGate struct {
-	mu      sync.Mutex
-	free    sync.Cond
-	busy    bool
-	blocked int  // goroutines in enter
-	wanted  bool // the ring was refused and wants a kick
-}
-
-func (g *syncGate) init() { g.free.L = &g.mu }
-
-// tryEnter is the ring's way in. Blocked goroutines go first, or a busy ring
-// would keep them out for ever.
-func (g *syncGate) tryEnter() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.busy || g.blocked > 0 {
-		g.wanted = true
-		return false
-	}
-	g.busy = true
-	return true
-}
-
-func (g *syncGate) enter() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.blocked++
-	for g.busy {
-		g.free.Wait()
-	}
-	g.blocked--
-	g.busy = true
-}
-
-// leave says whether the ring wants to be kicked.
-func (g *syncGate) leave() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.busy {
-		panic("BUG: fsync gate left twice")
-	}
-	g.busy = false
-	g.free.Signal()
-	wanted := g.wanted
-	g.wanted = false
-	return wanted
-}
-
 // Sync makes data and size durable with fsync(2). A failure poisons the file.
-// Blocks; any goroutine. It covers writes whose Done ran before it was called.
+// It covers writes whose Done ran before it was called. Blocks, also until the
+// owner has reaped an fsync of the ring that runs on the same file: any goroutine
+// but the owner, and the owner must not wait for it without reaping.
 func (f *File) Sync() error {
 	f.life.RLock()
 	defer f.life.RUnlock()

@@ -114,9 +114,10 @@ func (b *bell) signal() error {
 	return nil
 }
 
-// isSet says whether a completion from now on rings, or no bell is wanted.
+// isSet says whether a completion from now on rings, or no bell is wanted: there
+// is none, or the owner is inside Close and does not sleep in epoll.
 func (b *bell) isSet() bool {
-	return b.sock < 0 || b.armed && atomic.LoadUint64(b.u.page.fired()) == 0
+	return b.sock < 0 || b.u.r.closing || b.armed && atomic.LoadUint64(b.u.page.fired()) == 0
 }
 
 // set queues the chain unless it is set. When there is no room the kernel
@@ -152,7 +153,7 @@ func (b *bell) close() bool {
 	}
 	defer func() { _ = unix.Close(b.event) }()
 	deadline := time.Now().Add(bellTimeout)
-	for b.armed && b.isSet() {
+	for b.armed && atomic.LoadUint64(b.u.page.fired()) == 0 {
 		if b.signal() != nil || time.Now().After(deadline) {
 			return false
 		}

@@ -1,6 +1,7 @@
 package buf
 
 import (
+	"bytes"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -93,14 +94,19 @@ func inside(mem, b []byte) bool {
 	return at >= base && at-base+uintptr(len(b)) <= uintptr(len(mem))
 }
 
+// fill sets every byte of b to v.
 func fill(b []byte, v byte) {
-	for i := range b {
-		b[i] = v
+	b[0] = v
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 
 // firstNot gives the index of the first byte that is not v, or -1.
 func firstNot(b []byte, v byte) int {
+	if b[0] == v && bytes.Equal(b[1:], b[:len(b)-1]) {
+		return -1
+	}
 	for i := range b {
 		if b[i] != v {
 			return i

@@ -1,0 +1,5 @@
+//go:build race
+
+package ioring_test
+
+const raceEnabled = true
