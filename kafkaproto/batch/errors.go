@@ -32,7 +32,8 @@ const (
 )
 
 // ErrCorrupt is a batch that breaks a rule: never to be appended, served or
-// skipped silently. Got and Want are the values of that rule.
+// skipped silently. Got and Want are the values of that rule, equal where it
+// has none.
 type ErrCorrupt struct {
 	Offset    int64 // base offset as the batch has it, whatever that is worth
 	Pos       int   // where the batch begins, in bytes from the start of the records given
@@ -41,5 +42,9 @@ type ErrCorrupt struct {
 }
 
 func (e ErrCorrupt) Error() string {
-	return fmt.Sprintf("record batch at offset %d (byte %d): %s: is %d, want %d", e.Offset, e.Pos, e.Reason, e.Got, e.Want)
+	what := fmt.Sprintf("record batch at offset %d (byte %d): %s", e.Offset, e.Pos, e.Reason)
+	if e.Got == e.Want {
+		return what
+	}
+	return fmt.Sprintf("%s: is %d, want %d", what, e.Got, e.Want)
 }

@@ -57,11 +57,11 @@ func Each(v View, s *Scratch, f func(Record) error) error {
 	}
 	in := decoder{buf: body}
 	delta := int32(-1)
-	for i := range v.Count() {
+	for range v.Count() {
 		r, ok := in.record(v, s)
 		switch {
 		case !ok:
-			return v.corrupt(ReasonRecord, int64(i), int64(v.Count()))
+			return v.corrupt(ReasonRecord, 0, 0)
 		case r.OffsetDelta <= delta || r.OffsetDelta > v.LastOffsetDelta():
 			return v.corrupt(ReasonOrder, int64(r.OffsetDelta), int64(delta)+1)
 		}
@@ -95,7 +95,7 @@ func (s *Scratch) body(v View) ([]byte, error) {
 	}
 	out, err := s.Codecs.Decompress(codec, s.unpacked[:0], v.Records(), unpackMax)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", v.corrupt(ReasonUnpack, int64(codec), int64(codec)), err)
+		return nil, fmt.Errorf("%w: %w", v.corrupt(ReasonUnpack, 0, 0), err)
 	}
 	s.unpacked = out
 	return out, nil

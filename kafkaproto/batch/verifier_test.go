@@ -197,4 +197,8 @@ func TestErrorsTellApart(t *testing.T) {
 	if got, want := err.Error(), "record batch at offset 81 (byte 7): CRC-32C does not match: is 1, want 2"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	unpack := ErrCorrupt{Offset: 81, Reason: ReasonUnpack}
+	if got, want := unpack.Error(), "record batch at offset 81 (byte 0): records do not decompress"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

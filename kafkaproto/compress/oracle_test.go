@@ -66,7 +66,11 @@ func TestZstdStreams(t *testing.T) {
 	var c Codecs
 	defer c.Close()
 	for name, want := range samples() {
-		for _, window := range []int{1 << 10, 8 << 20, zstdWindowMax} {
+		windows := []int{1 << 10, 8 << 20}
+		if name == "text" { // its writer needs several times the window
+			windows = append(windows, zstdWindowMax)
+		}
+		for _, window := range windows {
 			var packed bytes.Buffer
 			w, err := zstd.NewWriter(&packed, zstd.WithWindowSize(window), zstd.WithZeroFrames(true))
 			if err != nil {
