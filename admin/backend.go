@@ -28,8 +28,9 @@ type Backend interface {
 	PlanLink(ctx context.Context, req api.CreateLink) (*api.LinkPlan, error)
 	// CreateLink returns when the link is durable; copying goes on behind it.
 	CreateLink(ctx context.Context, req api.CreateLink) (*api.LinkPlan, error)
-	PauseLink(ctx context.Context, link string, req api.ChangeLink) error
-	ResumeLink(ctx context.Context, link string, req api.ChangeLink) error
+	PauseLink(ctx context.Context, link string) error
+	// ResumeLink goes on with a paused link and with its faulted topics.
+	ResumeLink(ctx context.Context, link string) error
 	// DeleteLink refuses while topics are not failed over, unless force is set.
 	DeleteLink(ctx context.Context, link string, force bool) error
 

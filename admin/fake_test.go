@@ -82,12 +82,12 @@ func (f *fake) CreateLink(_ context.Context, req api.CreateLink) (*api.LinkPlan,
 	return &api.LinkPlan{Link: req.LinkDefinition}, nil
 }
 
-func (f *fake) PauseLink(_ context.Context, link string, req api.ChangeLink) error {
+func (f *fake) PauseLink(_ context.Context, link string) error {
 	f.note("pause " + link)
 	return f.known(link)
 }
 
-func (f *fake) ResumeLink(_ context.Context, link string, req api.ChangeLink) error {
+func (f *fake) ResumeLink(_ context.Context, link string) error {
 	f.note("resume " + link)
 	return f.known(link)
 }

@@ -73,14 +73,10 @@ func (s *Server) deleteLink(r *request) (any, error) {
 }
 
 // change answers pause and resume with the link's status afterwards.
-func (s *Server) change(do func(context.Context, string, api.ChangeLink) error) handler {
+func (s *Server) change(do func(context.Context, string) error) handler {
 	return func(r *request) (any, error) {
-		var req api.ChangeLink
-		if err := r.body(&req); err != nil {
-			return nil, err
-		}
 		link := r.PathValue("link")
-		if err := do(r.ctx, link, req); err != nil {
+		if err := do(r.ctx, link); err != nil {
 			return nil, err
 		}
 		return s.linkStatus(r, link)

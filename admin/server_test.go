@@ -122,10 +122,10 @@ func TestLinkChanges(t *testing.T) {
 	if plan, err := c.CreateLink(ctx, req); err != nil || plan.DryRun || plan.Link.Name != "dr" {
 		t.Errorf("create: %+v %v", plan, err)
 	}
-	if link, err := c.PauseLink(ctx, "dr", nil); err != nil || link.Name != "dr" {
+	if link, err := c.PauseLink(ctx, "dr"); err != nil || link.Name != "dr" {
 		t.Errorf("pause: %+v %v", link, err)
 	}
-	if link, err := c.ResumeLink(ctx, "dr", []string{"orders"}); err != nil || link.Name != "dr" {
+	if link, err := c.ResumeLink(ctx, "dr"); err != nil || link.Name != "dr" {
 		t.Errorf("resume: %+v %v", link, err)
 	}
 	var p *api.Problem

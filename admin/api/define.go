@@ -6,7 +6,7 @@ import "time"
 type LinkDefinition struct {
 	Name             string    `json:"name"`
 	Bootstrap        []string  `json:"bootstrap"`         // HOST:PORT of source brokers
-	Topics           []string  `json:"topics"`            // names, prefixes ("orders*") and globs
+	Topics           []string  `json:"topics"`            // names, globs ("orders*") and prefixes ("prefix:orders")
 	Exclude          []string  `json:"exclude,omitempty"` // wins over Topics
 	Start            string    `json:"start,omitempty"`   // "earliest" (default), "latest" or an RFC 3339 time
 	RPOTargetSeconds float64   `json:"rpo_target_seconds,omitempty"`
@@ -36,9 +36,4 @@ type PlannedTopic struct {
 	TopicID    string `json:"topic_id,omitempty"`
 	Partitions int    `json:"partitions"`
 	Records    Offset `json:"records"` // between log start and end, as far as it is known
-}
-
-// ChangeLink is the body of pause and resume; no topics means the whole link.
-type ChangeLink struct {
-	Topics []string `json:"topics,omitempty"`
 }

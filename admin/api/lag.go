@@ -22,8 +22,8 @@ const (
 // as Unknown.
 type Lag struct {
 	Records int64     `json:"records"`
-	Bytes   int64     `json:"bytes"`
-	Seconds float64   `json:"seconds"` // age of the oldest record at the source that is not here
+	Bytes   int64     `json:"bytes"`   // an estimate: Records at the mean size of what was copied
+	Seconds float64   `json:"seconds"` // time since all that the source had was here
 	Bound   Bound     `json:"bound"`
 	AsOf    time.Time `json:"as_of,omitzero"` // when the source was last asked
 }

@@ -19,7 +19,8 @@ const StateUnreachable = "UNREACHABLE"
 
 // Reason is why something is not as it should be, and what to do about it.
 type Reason struct {
-	Code   string    `json:"code"`             // stable, e.g. "source_topic_recreated"
+	Code   string    `json:"code"`             // stable, e.g. "SOURCE_RECREATED"
+	Title  string    `json:"title,omitempty"`  // what the code means
 	Detail string    `json:"detail,omitempty"` // one sentence with the values
 	Next   string    `json:"next,omitempty"`   // the next step for a person
 	Since  time.Time `json:"since,omitzero"`
@@ -76,12 +77,14 @@ type LinkStatus struct {
 	Meta
 	Now time.Time `json:"now"`
 	LinkSummary
-	Definition LinkDefinition  `json:"definition"`
-	TopicRows  []TopicRow      `json:"topic_rows"`
-	Excluded   []ExcludedTopic `json:"excluded"`
-	Gaps       []Gap           `json:"gaps"`
-	Cuts       []Cut           `json:"cuts"`
-	Events     []Event         `json:"events,omitempty"` // the link's latest
+	Definition     LinkDefinition  `json:"definition"`
+	TopicRows      []TopicRow      `json:"topic_rows"`
+	Excluded       []ExcludedTopic `json:"excluded"` // the first ones
+	ExcludedTotal  int             `json:"excluded_total"`
+	RefusedAnswers int64           `json:"refused_answers"` // of the source, dropped because their bytes were wrong
+	Gaps           []Gap           `json:"gaps"`
+	Cuts           []Cut           `json:"cuts"`
+	Events         []Event         `json:"events,omitempty"` // the link's latest
 }
 
 // TopicRow is one topic of a link.

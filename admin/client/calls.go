@@ -69,14 +69,14 @@ func (c *Client) CreateLink(ctx context.Context, req api.CreateLink) (*api.LinkP
 	return post[api.LinkPlan](ctx, c, call{path: "/v1/links", body: req})
 }
 
-// PauseLink stops copying; no topics means all.
-func (c *Client) PauseLink(ctx context.Context, link string, topics []string) (*api.LinkStatus, error) {
-	return post[api.LinkStatus](ctx, c, call{path: linkPath(link, "/pause"), body: api.ChangeLink{Topics: topics}})
+// PauseLink stops copying.
+func (c *Client) PauseLink(ctx context.Context, link string) (*api.LinkStatus, error) {
+	return post[api.LinkStatus](ctx, c, call{path: linkPath(link, "/pause")})
 }
 
-// ResumeLink goes on with paused and faulted topics; no topics means all.
-func (c *Client) ResumeLink(ctx context.Context, link string, topics []string) (*api.LinkStatus, error) {
-	return post[api.LinkStatus](ctx, c, call{path: linkPath(link, "/resume"), body: api.ChangeLink{Topics: topics}})
+// ResumeLink goes on copying, faulted topics included.
+func (c *Client) ResumeLink(ctx context.Context, link string) (*api.LinkStatus, error) {
+	return post[api.LinkStatus](ctx, c, call{path: linkPath(link, "/resume")})
 }
 
 // DeleteLink forgets a link; the topics stay.

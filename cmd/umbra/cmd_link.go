@@ -109,14 +109,13 @@ func newLinkResume(a *app) *cobra.Command {
 }
 
 // newLinkChange is pause or resume.
-func newLinkChange(a *app, verb, short string, do func(*client.Client, context.Context, string, []string) (*api.LinkStatus, error)) *cobra.Command {
-	var topics []string
-	cmd := &cobra.Command{
+func newLinkChange(a *app, verb, short string, do func(*client.Client, context.Context, string) (*api.LinkStatus, error)) *cobra.Command {
+	return &cobra.Command{
 		Use: verb + " LINK", Short: short, Args: exactly("LINK"),
-		Example:           fmt.Sprintf("  umbra link %s dr\n  umbra link %s dr --topic orders --topic pay-auth", verb, verb),
+		Example:           "  umbra link " + verb + " dr",
 		ValidArgsFunction: a.completeLinks(),
 		RunE: a.do(func(ctx context.Context, c *client.Client, args []string) error {
-			l, err := do(c, ctx, args[0], topics)
+			l, err := do(c, ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -125,8 +124,6 @@ func newLinkChange(a *app, verb, short string, do func(*client.Client, context.C
 			})
 		}),
 	}
-	cmd.Flags().StringSliceVar(&topics, "topic", nil, "only this topic (may be repeated)")
-	return cmd
 }
 
 func newLinkDelete(a *app) *cobra.Command {

@@ -19,8 +19,9 @@ func newLinkCreate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create LINK --from HOST:PORT --topics PATTERN", Short: "begin to shadow topics of another cluster", Args: exactly("LINK"),
 		Long: `Begin to shadow topics of another cluster: same names, ids, offsets and bytes,
-read-only until a failover. A pattern is a name, a prefix (orders*) or a glob
-(*-eu); --exclude wins. Internal topics (__*) are copied only when they are named.`,
+read-only until a failover. A pattern is a name, a glob (orders*, *-eu, log-?) or
+prefix:TEXT; --exclude wins. Internal topics (__*) are copied only when they are
+named in full.`,
 		Example: `  umbra link create dr --from prod-1:9092,prod-2:9092 --topics 'orders*,pay-*' --exclude '*-tmp'
   umbra link create dr --from prod-1:9092 --topics '*' --dry-run
   umbra link create dr --from prod-1:9092 --topics clicks --start latest`,
@@ -43,7 +44,7 @@ read-only until a failover. A pattern is a name, a prefix (orders*) or a glob
 	})
 	f := cmd.Flags()
 	f.StringSliceVar(&def.Bootstrap, "from", nil, "HOST:PORT of one or more brokers of the source")
-	f.StringSliceVar(&def.Topics, "topics", nil, "topics to shadow: names, prefixes (orders*) and globs")
+	f.StringSliceVar(&def.Topics, "topics", nil, "topics to shadow: names, globs (orders*) and prefixes (prefix:orders)")
 	f.StringSliceVar(&def.Exclude, "exclude", nil, "topics to leave out; wins over --topics")
 	f.StringVar(&def.Start, "start", "earliest", "where to begin: earliest, latest or an RFC 3339 time")
 	f.DurationVar(&target, "rpo-target", 0, "recovery point to hold, such as 5s; status is unhealthy above it")

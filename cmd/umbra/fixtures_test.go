@@ -48,7 +48,7 @@ func summaries() []api.LinkSummary {
 		},
 		{
 			Name: "fresh", State: api.StateFaulted, Topics: 2, Partitions: 2,
-			Reason: &api.Reason{Code: "no_topic_matches", Detail: "no topic of the source matches 'x*'", Next: "mend the filter"},
+			Reason: &api.Reason{Code: "SOURCE_UNREACHABLE", Title: "no source broker answers", Detail: "dial new:9092: no such host", Next: "check the address"},
 			Source: api.Source{Bootstrap: []string{"new:9092"}},
 			RPO:    api.RPO{}, Lag: api.Lag{}, TopicsByState: map[string]int{},
 		},
@@ -85,7 +85,7 @@ func linkDoc(name string) *api.LinkStatus {
 // awayDoc is a link on disaster day.
 func awayDoc() *api.LinkStatus {
 	l := linkDoc("eu-copy")
-	recreated := &api.Reason{Code: "source_topic_recreated", Detail: "orders-eu has another topic id at the source; the copy is kept",
+	recreated := &api.Reason{Code: "SOURCE_RECREATED", Title: "the source made a new topic of the same name", Detail: "topic id AQ here, Ag at the source",
 		Next: "umbra failover eu-copy --topic orders-eu, or delete it here and resume"}
 	l.TopicRows = []api.TopicRow{
 		{Topic: "pay-auth", TopicID: "AAAAAAAAAAAAAAAAAAAAAQ", State: api.StateActive, Partitions: 24, Lag: atLeast(511, 4000, 0.9)},
@@ -97,6 +97,7 @@ func awayDoc() *api.LinkStatus {
 	}
 	partition := int32(7)
 	l.Excluded = []api.ExcludedTopic{{Topic: "orders-tmp", Reason: "excluded", Detail: "*-tmp"}, {Topic: "__consumer_offsets", Reason: "internal"}}
+	l.ExcludedTotal, l.RefusedAnswers = 12, 3
 	l.Definition.Exclude = []string{"*-tmp"}
 	l.Definition.RPOTargetSeconds = 30
 	l.Gaps = []api.Gap{{Topic: "pay-auth", Partition: 3, From: 1000, To: 1500, Cause: "source retention", At: at("01:00:00")}}
@@ -112,7 +113,7 @@ func partitionsDoc() *api.PartitionList {
 	return &api.PartitionList{Now: at("03:05:13"), Link: "eu-copy", Total: 90, Partitions: []api.PartitionRow{
 		{Topic: "never-asked", Partition: 0, State: api.StateActive, EndOffset: 0, SourceLeaderID: -1, SourceLeaderEpoch: -1},
 		{Topic: "orders-eu", Partition: 7, Shard: 1, State: api.StateFaulted, Lag: atLeast(4402, 9000, 431), StartOffset: 0, EndOffset: 1_204_551,
-			SourceEndOffset: api.KnownOffset(1_208_953), LeaderEpoch: 42, SourceLeaderID: 2, SourceLeaderEpoch: 41, Reason: &api.Reason{Code: "source_topic_recreated"}},
+			SourceEndOffset: api.KnownOffset(1_208_953), LeaderEpoch: 42, SourceLeaderID: 2, SourceLeaderEpoch: 41, Reason: &api.Reason{Code: "SOURCE_RECREATED"}},
 		{Topic: "pay-auth", Partition: 3, State: api.StateActive, Lag: exact(0, 0, 0), StartOffset: 1500, EndOffset: 9_113_020,
 			SourceEndOffset: api.KnownOffset(9_113_020), LeaderEpoch: 7, SourceLeaderID: 1, SourceLeaderEpoch: 7, Error: "connection reset"},
 	}}
@@ -138,7 +139,7 @@ func failoverPlanDoc() *api.FailoverPlan {
 		},
 		Skipped: []api.SkippedTopic{{Topic: "moved-before", Why: "it is FAILED_OVER already"}},
 		Topics: []api.FailoverTopic{
-			{Topic: "orders-eu", State: api.StateFaulted, Partitions: 12, Loss: api.Lag{}, Reason: &api.Reason{Code: "source_topic_recreated"}},
+			{Topic: "orders-eu", State: api.StateFaulted, Partitions: 12, Loss: api.Lag{}, Reason: &api.Reason{Code: "SOURCE_RECREATED"}},
 			{Topic: "pay-auth", State: api.StateActive, Partitions: 24, Loss: atLeast(1310, 1_153_434, 0.9)},
 		},
 	}
@@ -162,14 +163,14 @@ func receiptDoc(outcome string) *api.Receipt {
 	}
 	if outcome == api.OutcomePartial {
 		r.Topics[0].State = api.StateFaulted
-		r.Topics[0].Reason = &api.Reason{Code: "disk_full", Detail: "flush of partition 0: no space left on device"}
+		r.Topics[0].Reason = &api.Reason{Code: "LOCAL_STORAGE_FULL", Detail: "flush of partition 0: no space left on device"}
 	}
 	return r
 }
 
 func verifyDoc(result api.VerifyResult) *api.VerifyReport {
 	r := &api.VerifyReport{
-		Link: "dr", Result: result, StartedAt: at("03:00:00"), FinishedAt: at("03:06:12"), Seconds: 372, Partitions: 48, Batches: 1_522_452, Bytes: 54_546_000_000,
+		Link: "dr-east", Result: result, StartedAt: at("03:00:00"), FinishedAt: at("03:06:12"), Seconds: 372, Partitions: 48, Batches: 1_522_452, Bytes: 54_546_000_000,
 		Topics: []api.VerifyTopic{
 			{Topic: "orders", Partitions: 24, From: 0, To: 18_204_552, Batches: 1_120_334, Bytes: 44_023_414_784, Result: api.Identical},
 			{Topic: "pay-auth", Partitions: 24, From: 1500, To: 9_113_021, Batches: 402_118, Bytes: 10_522_669_875, Result: api.Identical},
@@ -194,7 +195,7 @@ func topicListDoc() *api.TopicList {
 	return &api.TopicList{Topics: []api.TopicSummary{
 		{Topic: "audit", TopicID: "AAAAAAAAAAAAAAAAAAAAAw", State: api.StateLocal, Writable: true, Partitions: 1, SizeBytes: 12},
 		{Topic: "pay-auth", TopicID: "AAAAAAAAAAAAAAAAAAAAAQ", State: api.StateActive, Link: "eu-copy", Partitions: 24, SizeBytes: 10_522_669_875},
-		{Topic: "orders-eu", TopicID: "AAAAAAAAAAAAAAAAAAAAAg", State: api.StateFaulted, Link: "eu-copy", Partitions: 12, SizeBytes: 9 << 30, Reason: &api.Reason{Code: "source_topic_recreated"}},
+		{Topic: "orders-eu", TopicID: "AAAAAAAAAAAAAAAAAAAAAg", State: api.StateFaulted, Link: "eu-copy", Partitions: 12, SizeBytes: 9 << 30, Reason: &api.Reason{Code: "SOURCE_RECREATED"}},
 	}}
 }
 

@@ -28,13 +28,16 @@ func renderLinkDescribe(w io.Writer, l *api.LinkStatus, v view) {
 	}
 	fmt.Fprintf(w, "Copied    %s, %s\n", plural(l.Topics, "topic"), plural(l.Partitions, "partition"))
 
-	fmt.Fprintf(w, "\nNot copied: %s\n", plural(len(l.Excluded), "topic"))
+	fmt.Fprintf(w, "\nNot copied: %s\n", plural(excluded(l), "topic"))
 	if len(l.Excluded) > 0 {
 		t := newTable("TOPIC", "WHY", "DETAIL")
 		for _, e := range l.Excluded {
 			t.row(e.Topic, e.Reason, e.Detail)
 		}
 		t.write(w, v)
+		if rest := excluded(l) - len(l.Excluded); rest > 0 {
+			fmt.Fprintf(w, "... %d more\n", rest)
+		}
 	}
 	gapTable(w, l.Gaps, v)
 	cutTable(w, l.Cuts, v)

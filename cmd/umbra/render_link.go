@@ -21,7 +21,7 @@ func renderLinkStatus(w io.Writer, l *api.LinkStatus, v view) {
 	fmt.Fprintf(w, "%s   %s   %s\n", l.Name, v.state(l.State), sourceSeen(l))
 	fmt.Fprintf(w, "Source    %s\n", sentence("   ", strings.Join(l.Source.Bootstrap, ","), clusterText(&l.Source), l.Source.Software))
 	if l.Reason != nil {
-		fmt.Fprintf(w, "Reason    %s\n", sentence(": ", l.Reason.Code, l.Reason.Detail))
+		fmt.Fprintf(w, "Reason    %s\n", reasonText(l.Reason))
 	}
 	rpo := spoken(l.RPO.Bound, seconds(l.RPO.Seconds))
 	if l.RPO.TargetSeconds > 0 {
@@ -34,11 +34,13 @@ func renderLinkStatus(w io.Writer, l *api.LinkStatus, v view) {
 	fmt.Fprintf(w, "RPO       %s   %s\n", v.paint(color, rpo), asOf(l.RPO.AsOf, now))
 	fmt.Fprintf(w, "Lag       %s   %s\n", lagSentence(l.Lag), asOf(l.Lag.AsOf, now))
 	fmt.Fprintf(w, "In        %s, %s records/s\n", rate(l.BytesPerSecond), count(int64(l.RecordsPerSec)))
-	fmt.Fprintf(w, "Topics    %s   excluded: %d (umbra link describe %s)\n", topicCounts(&l.LinkSummary), len(l.Excluded), l.Name)
+	fmt.Fprintf(w, "Topics    %s   excluded: %d (umbra link describe %s)\n", topicCounts(&l.LinkSummary), excluded(l), l.Name)
 	if n := len(l.Gaps) + len(l.Cuts); n > 0 {
 		fmt.Fprintf(w, "Gaps      %s missing, %s cut off (umbra link describe %s)\n", plural(len(l.Gaps), "range"), plural(len(l.Cuts), "tail"), l.Name)
 	}
-	fmt.Fprintln(w)
+	if l.RefusedAnswers > 0 {
+		fmt.Fprintf(w, "Refused   %s answers of the source had wrong bytes and were dropped\n", count(l.RefusedAnswers))
+	}
 	topicRows(w, l, v)
 	for i, next := range nextSteps(l) {
 		label := "Next: "
@@ -98,10 +100,11 @@ func topicRows(w io.Writer, l *api.LinkStatus, v view) {
 	})
 	if len(rows) == 0 {
 		if l.Topics == 0 {
-			fmt.Fprintln(w, "No topic of the source matches yet.")
+			fmt.Fprintln(w, "\nNo topic of the source matches yet.")
 		}
 		return
 	}
+	fmt.Fprintln(w)
 	header := []string{"TOPIC", "STATE", "PARTS", "LAG", "SECONDS", "REASON"}
 	if v.wide {
 		header = append(header[:5:5], "BYTES", "TOPIC ID", "REASON")
@@ -136,8 +139,11 @@ func reasonText(r *api.Reason) string {
 	if r == nil {
 		return ""
 	}
-	return sentence(": ", r.Code, r.Detail)
+	return sentence(": ", r.Code, r.Title, r.Detail)
 }
+
+// excluded counts the topics left out, of which only the first are listed.
+func excluded(l *api.LinkStatus) int { return max(l.ExcludedTotal, len(l.Excluded)) }
 
 // nextSteps is what a person does now, the most urgent first; none when there
 // is nothing to do.
