@@ -10,6 +10,7 @@ import (
 // The part of the kernel's io_uring interface (linux/io_uring.h) we use.
 
 const (
+	opNop        = 0
 	opReadFixed  = 4
 	opWriteFixed = 5
 	opFsync      = 3
@@ -139,8 +140,10 @@ func sysRegister(fd int, op uintptr, arg unsafe.Pointer, n uintptr) error {
 	return nil
 }
 
+type enterFunc func(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno)
+
 // sysEnter submits n entries and, with a timeout, waits for one completion.
-func sysEnter(fd int, n uint32, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
+func sysEnter(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
 	size := uintptr(0)
 	if arg != nil {
 		size = unsafe.Sizeof(*arg)

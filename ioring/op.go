@@ -75,6 +75,7 @@ type opState struct {
 
 	// The engine's.
 	fsyncOnly   bool  // no transfer this time, only the fsync
+	cut         bool  // the chained fsync never ran, though the transfer may be whole
 	parts       int8  // kernel completions still to come
 	slot        int32 // index in the engine's table while parts > 0
 	transferN   int

@@ -190,17 +190,19 @@ func (r *Ring) synced(op *Op, no syscall.Errno) {
 	f, st := op.File, &op.state
 	if st.chained {
 		st.chained = false
-		if st.done < len(op.Buf) && (no == 0 || no == unix.ECANCELED) {
-			// The write was not whole, so its fsync was cancelled: never a
+		whole := st.done == len(op.Buf)
+		if st.cut || !whole && (no == 0 || no == unix.ECANCELED) {
+			// The fsync did not run, or not behind the whole write: never a
 			// success, and no failure of the fsync either.
+			st.cut = false
 			f.stopSync()
-			if st.ioErr == nil {
-				r.count.Continued++
-				r.eng.transfer(op)
-				r.startSync(f)
-			} else {
+			if whole || st.ioErr != nil {
 				r.transferEnds(op)
+				return
 			}
+			r.count.Continued++
+			r.eng.transfer(op)
+			r.startSync(f)
 			return
 		}
 		f.sync.writeEnds(op)

@@ -22,8 +22,9 @@ import (
 type uring struct {
 	r *Ring
 	*ringMemory
-	page *page
-	bell bell
+	enter enterFunc
+	page  *page
+	bell  bell
 
 	tail      uint32 // entries written; published by flush
 	head      uint32 // completions taken
@@ -56,7 +57,13 @@ const (
 )
 
 func newUring(r *Ring) (*uring, error) {
-	m, err := openRing(r.cfg.Depth)
+	return newUringSized(r, sysEnter, ringSizes)
+}
+
+// newUringSized is newUring with what tests replace: the system call, and the
+// sizes of the rings.
+func newUringSized(r *Ring, enter enterFunc, sizes func(depth int) (sq, cq uint32)) (*uring, error) {
+	m, err := openRing(sizes(r.cfg.Depth))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +72,7 @@ func newUring(r *Ring) (*uring, error) {
 		m.close()
 		return nil, fmt.Errorf("there is no page for io_uring's arguments: %w", err)
 	}
-	u := &uring{r: r, ringMemory: m, page: pg, slots: make([]*Op, r.cfg.Depth), unused: make([]int32, r.cfg.Depth)}
+	u := &uring{r: r, ringMemory: m, enter: enter, page: pg, slots: make([]*Op, r.cfg.Depth), unused: make([]int32, r.cfg.Depth)}
 	for i := range u.unused {
 		u.unused[i] = int32(len(u.unused) - 1 - i)
 	}
@@ -198,10 +205,12 @@ func (u *uring) flush() error {
 		if n == 0 {
 			return nil
 		}
-		got, no := sysEnter(u.fd, n, 0, 0, nil)
+		got, no := u.enter(u.fd, n, 0, 0, nil)
 		u.enters++
 		switch {
-		case no == unix.EINTR, no == 0 && got > 0:
+		case no == unix.EINTR:
+		case no == 0 && got > 0:
+			u.mend()
 		case no == 0, no == unix.EAGAIN, no == unix.EBUSY:
 			u.refused++
 			u.r.ringBell()
@@ -209,6 +218,25 @@ func (u *uring) flush() error {
 		default:
 			return fmt.Errorf("submit %d entries to io_uring: %w", n, no)
 		}
+	}
+}
+
+// mend looks after a chain the kernel took only the first half of, as it may
+// when it runs out of memory in mid-round. The second half would now run by
+// itself, an fsync beside or before its write: it is made a no-op instead, and
+// the operation gets an fsync of its own later.
+func (u *uring) mend() {
+	head := atomic.LoadUint32(u.sqHead)
+	if head == u.tail {
+		return
+	}
+	e := &u.sqes[head&u.sqMask]
+	switch {
+	case e.userData == tagBellSend:
+		u.bell.cutShort()
+	case e.opcode == opFsync && !u.slots[e.userData>>1].state.fsyncOnly:
+		u.slots[e.userData>>1].state.cut = true
+		*e = sqe{opcode: opNop, userData: e.userData}
 	}
 }
 
@@ -229,7 +257,7 @@ func (u *uring) reap() (again bool) {
 			break
 		}
 		if u.overflown() {
-			_, _ = sysEnter(u.fd, 0, 0, enterGetEvents, nil)
+			_, _ = u.enter(u.fd, 0, 0, enterGetEvents, nil)
 		}
 		for tail := atomic.LoadUint32(u.cqTail); u.head != tail; {
 			c := u.cqes[u.head&u.cqMask]
@@ -279,7 +307,7 @@ func (u *uring) wait(d time.Duration) {
 	if u.flush() != nil {
 		return
 	}
-	_, _ = sysEnter(u.fd, 0, 1, enterGetEvents|enterExtArg, u.page.timeout(d))
+	_, _ = u.enter(u.fd, 0, 1, enterGetEvents|enterExtArg, u.page.timeout(d))
 }
 
 func (u *uring) cancel() {

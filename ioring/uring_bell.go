@@ -37,6 +37,7 @@ type bell struct {
 	sock  int // -1: no bell
 	event int
 	armed bool // a chain was queued and not seen to go off
+	alone bool // the chain lost its SEND: the READ takes signals and wakes nobody
 	sets  int64
 }
 
@@ -117,12 +118,17 @@ func (b *bell) signal() error {
 // isSet says whether a completion from now on rings, or no bell is wanted: there
 // is none, or the owner is inside Close and does not sleep in epoll.
 func (b *bell) isSet() bool {
-	return b.sock < 0 || b.u.r.closing || b.armed && atomic.LoadUint64(b.u.page.fired()) == 0
+	return b.sock < 0 || b.u.r.closing || b.armed && !b.alone && atomic.LoadUint64(b.u.page.fired()) == 0
 }
 
 // set queues the chain unless it is set. When there is no room the kernel
 // refuses entries, and flush has rung already.
 func (b *bell) set() {
+	if b.alone && atomic.LoadUint64(b.u.page.fired()) == 0 {
+		b.u.r.ringBell() // come back until the lone READ is out of the way
+		return
+	}
+	b.alone = false
 	if b.isSet() || !b.u.room(2) {
 		return
 	}
@@ -135,12 +141,21 @@ func (b *bell) set() {
 		addr: b.u.page.address(pageLetter), len: 1, opFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL, userData: tagBellSend}
 }
 
+// cutShort hears that the kernel took the READ and not yet the SEND. The SEND
+// will ring at once; the READ is signalled away, and until it is gone the owner
+// is woken from here.
+func (b *bell) cutShort() {
+	b.alone = true
+	_ = b.signal()
+	b.u.r.ringBell()
+}
+
 // failed hears of a chain that did not go as planned. A SEND fails when the
 // socket is full, so its reader has bytes to wake up for, or gone. A READ that
 // fails leaves no chain, so the owner is woken from here to set another.
 func (b *bell) failed(c cqe) {
 	if c.userData == tagBellWait {
-		b.armed = false
+		b.armed, b.alone = false, false
 		b.u.r.ringBell()
 	}
 }
@@ -157,7 +172,7 @@ func (b *bell) close() bool {
 		if b.signal() != nil || time.Now().After(deadline) {
 			return false
 		}
-		_, _ = sysEnter(b.u.fd, 0, 0, enterGetEvents, nil)
+		_, _ = b.u.enter(b.u.fd, 0, 0, enterGetEvents, nil)
 		if b.u.head != atomic.LoadUint32(b.u.cqTail) {
 			b.u.reap()
 		}

@@ -37,15 +37,19 @@ type ringMemory struct {
 	features uint32
 }
 
-// openRing sets an io_uring up for depth operations: room for a round, and a
-// completion for every entry that can be outstanding, so that the completion
-// ring does not overflow (it may still, and that is handled).
-func openRing(depth int) (*ringMemory, error) {
-	sq := uint32(pow2(min(2*depth+2, sqEntriesMax)))
-	p := setupParams{flags: setupCQSize | setupClamp | setupSubmitAll, cqEntries: uint32(pow2(2*depth + 16))}
+// ringSizes gives the entries of both rings for depth operations: room for a
+// round, and for every completion that can be outstanding, so that the
+// completion ring does not overflow (it may still, and that is handled).
+func ringSizes(depth int) (sq, cq uint32) {
+	return uint32(pow2(min(2*depth+2, sqEntriesMax))), uint32(pow2(2*depth + 16))
+}
+
+// openRing sets an io_uring up, or says in the operator's words why not.
+func openRing(sq, cq uint32) (*ringMemory, error) {
+	p := setupParams{flags: setupCQSize | setupClamp | setupSubmitAll, cqEntries: cq}
 	fd, err := sysSetup(sq, &p)
 	if errors.Is(err, unix.EINVAL) { // before 5.18
-		p = setupParams{flags: setupCQSize | setupClamp, cqEntries: p.cqEntries}
+		p = setupParams{flags: setupCQSize | setupClamp, cqEntries: cq}
 		fd, err = sysSetup(sq, &p)
 	}
 	if err != nil {

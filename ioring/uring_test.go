@@ -1,0 +1,233 @@
+package ioring
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// testRing is a Ring over an io_uring of the given sizes, with a system call
+// the test may interfere with. Memory is plain mapped pages.
+func testRing(t *testing.T, cfg Config, sq, cq uint32, enter enterFunc) (*Ring, *uring) {
+	t.Helper()
+	r := &Ring{cfg: cfg.withDefaults(), name: EngineUring}
+	u, err := newUringSized(r, enter, func(int) (uint32, uint32) { return sq, cq })
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		t.Skipf("this kernel forbids the engine: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.eng = u
+	return r, u
+}
+
+func mapped(t *testing.T, n int) []byte {
+	t.Helper()
+	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Munmap(mem) })
+	return mem
+}
+
+// runBlocks writes n blocks in one burst, some with a chained fsync, and
+// checks the file.
+func runBlocks(t *testing.T, r *Ring, n int) {
+	t.Helper()
+	f, err := r.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_RDWR|os.O_CREATE, 0o600, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem := mapped(t, n*4096)
+	for i := range mem {
+		mem[i] = byte(i>>12 + i)
+	}
+	for i := range n {
+		op := &Op{Kind: Write, File: f, Off: int64(i) << 12, Buf: mem[i<<12 : (i+1)<<12], Sync: i%7 == 0, Done: func(op *Op) {
+			if op.Err != nil {
+				t.Error(op.Err)
+			}
+		}}
+		if err := r.Push(op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for r.InFlight() > 0 && time.Now().Before(deadline) {
+		if err := r.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		r.Wait(time.Millisecond)
+		r.Reap()
+	}
+	got, err := os.ReadFile(f.Name())
+	if err != nil || !bytes.Equal(got, mem) {
+		t.Fatalf("%d operations left, file differs (%v)", r.InFlight(), err)
+	}
+	if err := errors.Join(f.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A burst larger than the submission ring goes in parts and chains stay whole.
+func TestSubmissionRingFull(t *testing.T) {
+	r, u := testRing(t, Config{Depth: 500}, 4, 2048, sysEnter)
+	runBlocks(t, r, 500)
+	if u.enters < 500/4 {
+		t.Errorf("%d system calls; the ring of 4 entries was never full", u.enters)
+	}
+}
+
+// More completions than the ring holds wait in the kernel and are fetched.
+func TestCompletionRingOverflow(t *testing.T) {
+	overflows := 0
+	var u *uring
+	enter := func(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
+		if u != nil && u.overflown() {
+			overflows++
+		}
+		return sysEnter(fd, n, wait, flags, arg)
+	}
+	r, u2 := testRing(t, Config{Depth: 500}, 4, 4, enter)
+	u = u2
+	runBlocks(t, r, 500)
+	if overflows == 0 {
+		t.Error("the completion ring of 4 entries never overflowed")
+	}
+}
+
+// Interrupted, refused and half-taken rounds lose nothing, and every refusal
+// rings so that a sleeping owner tries again.
+func TestKernelRefusesRounds(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
+	calls := 0
+	var u *uring
+	enter := func(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
+		if u == nil || n == 0 {
+			return sysEnter(fd, n, wait, flags, arg)
+		}
+		calls++
+		switch calls % 5 {
+		case 0:
+			return -1, unix.EINTR
+		case 1:
+			return -1, unix.EAGAIN
+		case 2:
+			return -1, unix.EBUSY
+		case 3:
+			return sysEnter(fd, 1, wait, flags, arg) // cuts chains
+		}
+		return sysEnter(fd, n, wait, flags, arg)
+	}
+	r, u2 := testRing(t, Config{Depth: 300, Bell: pair[1]}, 8, 1024, enter)
+	u = u2
+	runBlocks(t, r, 300)
+	if u.refused == 0 {
+		t.Error("no round was refused")
+	}
+	letters := make([]byte, 4096)
+	if n, err := unix.Read(pair[0], letters); n <= 0 {
+		t.Errorf("refusals did not ring: %v", err)
+	}
+}
+
+// A round cut inside a chain must not let the fsync run beside its write: the
+// operation gets a second one, and the bell's chain is set again.
+func TestChainCutByTheKernel(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
+	var u *uring
+	one := func(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
+		if u != nil {
+			n = min(n, 1)
+		}
+		return sysEnter(fd, n, wait, flags, arg)
+	}
+	r, u2 := testRing(t, Config{Depth: 8, Bell: pair[1]}, 8, 32, one)
+	u = u2
+	f, err := r.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_RDWR|os.O_CREATE, 0o600, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem := mapped(t, 4096)
+	for range 100 {
+		op := &Op{Kind: Write, File: f, Buf: mem, Sync: true, Done: func(*Op) {}}
+		before := r.count.Fsyncs
+		if err := r.Push(op); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		for r.Reap(); r.InFlight() > 0; r.Reap() {
+			p := []unix.PollFd{{Fd: int32(pair[0]), Events: unix.POLLIN}}
+			switch n, err := unix.Poll(p, 30_000); {
+			case errors.Is(err, unix.EINTR):
+				continue
+			case n != 1:
+				t.Fatalf("the bell did not ring: %v", err)
+			}
+			if _, err := unix.Read(pair[0], make([]byte, 64)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if op.Err != nil || r.count.Fsyncs != before+2 {
+			t.Fatalf("error %v after %d fsyncs; a cut chain needs a second", op.Err, r.count.Fsyncs-before)
+		}
+	}
+	if err := errors.Join(f.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What hangs is cancelled when the ring closes, and is no success.
+func TestCloseCancels(t *testing.T) {
+	r, _ := testRing(t, Config{CloseTimeout: 20 * time.Millisecond}, 8, 32, sysEnter)
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.OpenFile(path, os.O_RDWR, 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := &Op{Kind: Read, File: f, Buf: mapped(t, 4096), Done: func(*Op) {}} // nobody writes to it
+	if err := errors.Join(r.Push(op), r.Submit(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(op.Err, ErrCancelled) {
+		t.Errorf("the read ended with %v", op.Err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSetupErrorsSayWhy(t *testing.T) {
+	for no, want := range map[error]string{
+		unix.ENOSYS: "no io_uring", unix.EPERM: "forbidden", unix.ENOMEM: "no memory", unix.EMFILE: "set up",
+	} {
+		err := setupError(no)
+		if !errors.Is(err, no) || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("%v became %q", no, err)
+		}
+	}
+	if _, err := openRing(0, 0); err == nil {
+		t.Error("a ring without entries was accepted")
+	}
+}
