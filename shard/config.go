@@ -29,7 +29,7 @@ type Config struct {
 	MaxConnections      int           // client connections in all; default 10,000
 	MaxConnectionsPerIP int           // client connections of one address; default: MaxConnections
 	IdleTimeout         time.Duration // client connections; default 10 min (Kafka's connections.max.idle.ms)
-	WriteStall          time.Duration // a peer that takes nothing for so long is cut; default 2 min
+	WriteStall          time.Duration // a peer that takes no queued byte for so long is cut; default 10 min, because a consumer may stay in its own code for minutes
 	WriteQueueBytes     int           // queued on one connection; more closes it; default 256 MiB
 	TurnReadBytes       int           // read from one connection before others get their turn; default 2 MiB
 
@@ -93,7 +93,7 @@ func (c Config) withDefaults() Config {
 	def(&c.OffloadWorkers, 4)
 	def(&c.OffloadDepth, 4096)
 	defDur(&c.IdleTimeout, 10*time.Minute)
-	defDur(&c.WriteStall, 2*time.Minute)
+	defDur(&c.WriteStall, 10*time.Minute)
 	defDur(&c.KeepAlive, time.Minute)
 	defDur(&c.UserTimeout, 30*time.Second)
 	return c
@@ -123,7 +123,7 @@ func (c Config) Validate() error {
 	}
 	in("Shards", int64(c.Shards), 1, 1024)
 	if _, _, err := splitListen(c.Listen); err != nil {
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("%s = %q: %w", "Listen", c.Listen, err))
 	}
 	oneOf("Pin", c.Pin, "auto", "on", "off")
 	oneOf("Engine", c.Engine, "auto", "io_uring", "pwrite")

@@ -125,7 +125,6 @@ func dialTest(t testing.TB, g *Group) *net.TCPConn {
 // spy is a Protocol made of functions; it checks the calling rules itself.
 type spy struct {
 	t        testing.TB
-	conn     *Conn
 	buffers  func() (first, then []byte)
 	received func(n int) error
 	closed   func(err error)

@@ -27,22 +27,22 @@ func splitListen(listen string) (host, port string, err error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("Listen = %q: want HOST:PORT with a port of 0 to 65535", listen)
+		return "", "", errors.New("want HOST:PORT with a port of 0 to 65535")
 	}
 	return host, port, nil
 }
 
 func newClaim(listen string) (*claim, error) {
 	if _, _, err := splitListen(listen); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listen on %q: %w", listen, err)
 	}
 	want, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", listen, err)
 	}
-	any := want.IP == nil || want.IP.IsUnspecified() && want.IP.To4() == nil
+	everywhere := want.IP == nil || want.IP.IsUnspecified() && want.IP.To4() == nil
 	switch {
-	case any:
+	case everywhere:
 		c, err := claimAddr(unix.AF_INET6, &net.TCPAddr{IP: net.IPv6unspecified, Port: want.Port}, false)
 		if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) {
 			return claimAddr(unix.AF_INET, &net.TCPAddr{IP: net.IPv4zero, Port: want.Port}, false)

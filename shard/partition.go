@@ -109,7 +109,8 @@ type partitions struct {
 	hot    *segment.Hot
 	closed bool
 
-	keeping []*Partition // those a housekeeping round has still to visit
+	keeping     []*Partition // those a housekeeping round has still to visit
+	keepingTime *Timer       // the next tick, nil while there is no partition
 }
 
 // hotShare of the arena (one in so many bytes) keeps recent segments' bytes for
@@ -194,8 +195,8 @@ func (ps *partitions) install(p *Partition, term int64) error {
 	p.Log.SetTerm(term)
 	p.publish()
 	p.entry.open.Store(true)
-	if len(ps.byID) == 1 {
-		ps.shard.After(housekeepingTick, ps.housekeep)
+	if ps.keepingTime == nil {
+		ps.keepingTime = ps.shard.After(housekeepingTick, ps.housekeep)
 	}
 	return nil
 }
@@ -247,6 +248,7 @@ const (
 // housekeep rolls segments by age and applies retention, which else happen on
 // appends only.
 func (ps *partitions) housekeep() {
+	ps.keepingTime = nil
 	if ps.closed || len(ps.byID) == 0 {
 		return
 	}
@@ -268,5 +270,5 @@ func (ps *partitions) housekeep() {
 	if len(ps.keeping) == 0 {
 		ps.keeping = nil
 	}
-	ps.shard.After(housekeepingTick, ps.housekeep)
+	ps.keepingTime = ps.shard.After(housekeepingTick, ps.housekeep)
 }

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -255,5 +254,3 @@ func (s *Shard) closeAll(err error) {
 		c.Close(err)
 	}
 }
-
-func isStopped(err error) bool { return errors.Is(err, ErrStopped) }

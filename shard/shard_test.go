@@ -175,6 +175,33 @@ func TestStopNamesALoopThatHangs(t *testing.T) {
 	}
 }
 
+func TestALoopThatEndsByItselfIsReported(t *testing.T) {
+	closed := make(chan error, 1)
+	opened := make(chan int, 64)
+	g := startGroup(t, Config{Shards: 2}, func(c *Conn) Protocol {
+		opened <- c.Shard().ID()
+		if c.Shard().ID() != 0 {
+			return nil
+		}
+		return &spy{t: t, closed: func(err error) { closed <- err }}
+	})
+	for id := -1; id != 0; id = receive(t, "a connection", opened) {
+		dialTest(t, g)
+	}
+	worked := make(chan error, 1)
+	onLoop(t, g.Shard(0), func() { g.Shard(0).Offload(func() error { return nil }, func(err error) { worked <- err }) })
+	receive(t, "a job, so that a worker runs", worked)
+	g.engines[0].stop() // as gnet does when accepting fails
+	if err := receive(t, "the failure", g.Failed()); !strings.Contains(err.Error(), "shard 0") {
+		t.Errorf("failure: %v", err)
+	}
+	receive(t, "Closed", closed)
+	stopGroup(t, g) // and the rest stops as ever
+	if err := g.Shard(0).Post(func() {}); !errors.Is(err, ErrStopped) {
+		t.Errorf("post after the end: %v", err)
+	}
+}
+
 func TestStopRunsWhatWasPosted(t *testing.T) {
 	g := startGroup(t, Config{Shards: 2}, nil)
 	var ran, taken atomic.Int64
@@ -246,78 +273,6 @@ func TestListenOnAllAddresses(t *testing.T) {
 	}
 	stopGroup(t, g)
 	startGroup(t, Config{Listen: addr}, nil)
-}
-
-func TestClientLimits(t *testing.T) {
-	refused := func(c net.Conn) bool {
-		c.SetDeadline(time.Now().Add(patience))
-		_, err := c.Read(make([]byte, 1))
-		return err != nil
-	}
-	from := func(g *Group, ip string) net.Conn {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}, Timeout: patience}
-		c, err := d.Dial("tcp", g.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	opened := make(chan struct{}, 100)
-	g := startGroup(t, Config{MaxConnections: 3, MaxConnectionsPerIP: 2}, func(c *Conn) Protocol {
-		opened <- struct{}{}
-		return &spy{t: t}
-	})
-	open := func(ip string) net.Conn {
-		c := from(g, ip)
-		receive(t, "a connection", opened)
-		return c
-	}
-	first := open("127.0.0.1")
-	open("127.0.0.1")
-	if !refused(from(g, "127.0.0.1")) {
-		t.Error("a third connection of one address was let in")
-	}
-	open("127.0.0.2")
-	if !refused(from(g, "127.0.0.3")) {
-		t.Error("a fourth connection was let in")
-	}
-	first.Close()
-	eventually(t, "the end of the first connection", func() bool { return g.Connections() == 2 })
-	open("127.0.0.1")
-	onLoop(t, g.Shard(0), func() {
-		if st := g.Shard(0).Stats(); st.RefusedPerIP != 1 || st.RefusedTotal != 1 || st.ConnsAccepted != 4 {
-			t.Errorf("stats %+v", *st)
-		}
-	})
-}
-
-func TestClientsWaitForServe(t *testing.T) {
-	g := startGroup(t, Config{HoldAccept: true}, func(c *Conn) Protocol { return newEcho(c, 1) })
-	if err := echoOnce(g.Addr().String(), 1, 1000); err == nil {
-		t.Error("served before Serve")
-	}
-	g.Serve()
-	if err := echoOnce(g.Addr().String(), 1, 1000); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestLastDescriptorsAreNotForClients(t *testing.T) {
-	g := startGroup(t, Config{}, func(c *Conn) Protocol { return newEcho(c, 1) })
-	onLoop(t, g.Shard(0), func() { g.fdLimit = 3 })
-	if err := echoOnce(g.Addr().String(), 1, 1000); err == nil {
-		t.Error("a client got a descriptor of the reserve")
-	}
-	onLoop(t, g.Shard(0), func() {
-		if n := g.Shard(0).Stats().RefusedFiles; n != 1 {
-			t.Errorf("%d refused", n)
-		}
-		g.fdLimit = 1 << 20
-	})
-	if err := echoOnce(g.Addr().String(), 1, 1000); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestSnapshotTellsOfALoopThatDoesNotAnswer(t *testing.T) {

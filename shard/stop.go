@@ -92,7 +92,8 @@ func (st *stopping) onLoops(ctx context.Context, step string, f func(s *Shard, d
 		}
 		select {
 		case <-waits[i]:
-		case <-e.ended: // gnet gave the loop up earlier: nothing runs there any more
+		case <-e.ended:
+			e.shard.afterlife()
 		case <-ctx.Done():
 			st.hung[i] = true
 			st.note(fmt.Sprintf("%s of shard %d", step, i), ctx.Err())
@@ -100,10 +101,23 @@ func (st *stopping) onLoops(ctx context.Context, step string, f func(s *Shard, d
 	}
 }
 
+// afterlife does, on the goroutine that stops the group, what must not wait for
+// a loop that gnet gave up by itself. Nothing else runs on the shard any more;
+// halt, later, does the rest.
+func (s *Shard) afterlife() {
+	s.closing = true
+	s.stopOffloads()
+}
+
 func (st *stopping) endLoops(ctx context.Context) {
 	for i, e := range st.group.engines {
-		if !st.hung[i] && e.shard.loop != nil {
+		if st.hung[i] {
+			continue
+		}
+		select {
+		case <-e.looping:
 			e.stop()
+		default: // it never got so far
 		}
 	}
 	for i, e := range st.group.engines {
