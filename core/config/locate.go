@@ -179,11 +179,12 @@ func (s *scanner) value(path []string) {
 	case s.at('"') || s.at('\''):
 		s.quoted()
 	default:
+		start := s.pos
 		for s.pos < len(s.text) && !strings.ContainsRune("\r\n,]}#", rune(s.text[s.pos])) {
 			s.pos++
 		}
 		// A date and its time may stand apart, so only the end is trimmed.
-		s.pos -= len(s.text[:s.pos]) - len(strings.TrimRight(s.text[:s.pos], " \t"))
+		s.pos = start + len(strings.TrimRight(s.text[start:s.pos], " \t"))
 	}
 }
 

@@ -59,7 +59,7 @@ func (ps Problems) Error() string {
 
 // place fills in line, column and text of a byte range of source.
 func place(file, source string, start, end int, message string) Problem {
-	start = min(start, len(source))
+	start = min(max(start, 0), len(source)) // the library gives -1 for a control character at the start
 	lineStart := strings.LastIndexByte(source[:start], '\n') + 1
 	text, _, _ := strings.Cut(source[lineStart:], "\n")
 	end = min(max(end, start), lineStart+len(text))

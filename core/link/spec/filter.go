@@ -36,7 +36,7 @@ func ParsePattern(s string) (Pattern, error) {
 	if kind, text, ok := strings.Cut(s, ":"); ok {
 		i := slices.Index([]string{"literal", "prefix", "glob"}, kind)
 		if i < 0 {
-			return Pattern{}, fmt.Errorf("pattern %q: unknown kind %q; use literal:, prefix: or glob:", s, kind)
+			return Pattern{}, fmt.Errorf("pattern %q: unknown kind %q; want literal, prefix or glob", s, kind)
 		}
 		p = Pattern{Kind: PatternKind(i), Text: text}
 	} else if strings.ContainsAny(s, "*?") {
