@@ -44,7 +44,7 @@ func (s *Source) metadata() *kafkaproto.MetadataResponse {
 	cluster := "synthetic-" + s.id.String()
 	t := kafkaproto.MetadataResponseTopic{Topic: &s.cfg.Topic, TopicID: s.id}
 	for i := range s.cfg.Partitions {
-		t.Partitions = append(t.Partitions, kafkaproto.MetadataResponseTopicPartition{Partition: int32(i), Leader: 1, Replicas: []int32{1}, ISR: []int32{1}})
+		t.Partitions = append(t.Partitions, kafkaproto.MetadataResponseTopicPartition{Partition: int32(i), Leader: 1, LeaderEpoch: s.cfg.LeaderEpoch, Replicas: []int32{1}, ISR: []int32{1}})
 	}
 	return &kafkaproto.MetadataResponse{ClusterID: &cluster, ControllerID: 1,
 		Brokers: []kafkaproto.MetadataResponseBroker{{NodeID: 1, Host: host, Port: int32(n)}},
@@ -56,7 +56,7 @@ func (s *Source) listOffsets(req *kafkaproto.ListOffsetsRequest) *kafkaproto.Lis
 	for _, t := range req.Topics {
 		out := kafkaproto.ListOffsetsResponseTopic{Topic: t.Topic}
 		for _, p := range t.Partitions {
-			a := kafkaproto.ListOffsetsResponseTopicPartition{Partition: p.Partition, Timestamp: -1}
+			a := kafkaproto.ListOffsetsResponseTopicPartition{Partition: p.Partition, Timestamp: -1, LeaderEpoch: s.cfg.LeaderEpoch}
 			if p.Timestamp == kafkaproto.TimestampLatest {
 				a.Offset = s.high[p.Partition].Load()
 			}
@@ -73,7 +73,7 @@ func (s *Source) epochs(req *kafkaproto.OffsetForLeaderEpochRequest) *kafkaproto
 		out := kafkaproto.OffsetForLeaderEpochResponseTopic{Topic: t.Topic}
 		for _, p := range t.Partitions {
 			out.Partitions = append(out.Partitions, kafkaproto.OffsetForLeaderEpochResponseTopicPartition{
-				Partition: p.Partition, EndOffset: s.high[p.Partition].Load()})
+				Partition: p.Partition, LeaderEpoch: s.cfg.LeaderEpoch, EndOffset: s.high[p.Partition].Load()})
 		}
 		resp.Topics = append(resp.Topics, out)
 	}

@@ -32,6 +32,11 @@ type Config struct {
 	// Records is how many records each partition holds; with Grow it is where
 	// the partition begins.
 	Records int64
+	// Producer, when set, is in every batch. With Transactional its
+	// transaction is open from the first batch on and never ends.
+	Producer      *batch.Producer
+	Transactional bool
+	LeaderEpoch   int32
 }
 
 // Source is a running synthetic source.
@@ -71,7 +76,7 @@ func Start(cfg Config) (*Source, error) {
 
 // can builds the batch that is sent.
 func (s *Source) can() error {
-	b := batch.Builder{LeaderEpoch: 0, Codec: s.cfg.Codec}
+	b := batch.Builder{LeaderEpoch: s.cfg.LeaderEpoch, Codec: s.cfg.Codec, Producer: s.cfg.Producer, Transactional: s.cfg.Transactional}
 	value := make([]byte, s.cfg.RecordSize)
 	for i := range value {
 		value[i] = byte(i * 7)

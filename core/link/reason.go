@@ -18,7 +18,7 @@ func faultReason(e replicate.Event) spec.Reason {
 }
 
 func faultCode(err error) spec.Code {
-	var corrupt *batch.ErrCorrupt
+	var corrupt batch.ErrCorrupt
 	switch {
 	case errors.Is(err, batch.ErrOldMagic):
 		return spec.OldMessageFormat
