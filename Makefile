@@ -22,7 +22,7 @@ SOURCE       ?= umbra
 
 STAGES := build fmt vet lint imports unit fuzz e2e bench-short
 
-.PHONY: all build fmt vet lint imports test unit fuzz e2e bench-short demo deps clean
+.PHONY: all build fmt vet lint imports test unit fuzz e2e harness bench-short demo deps clean
 
 all: build fmt vet lint imports unit
 
@@ -60,6 +60,10 @@ fuzz:
 # with it a missing program is a failure.
 e2e: build deps
 	UMBRA_E2E=1 $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) -run '$(E2E_RUN)' ./loadtest/...
+
+# The harness itself against real Kafka, without umbra.
+harness: deps
+	UMBRA_E2E=all $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) ./loadtest/kafka ./loadtest/workload ./loadtest/clients
 
 bench-short: build deps
 	@if [ -x $(BIN)/umbra-bench ]; then $(BIN)/umbra-bench link --short; else echo "no cmd/umbra-bench in this tree: nothing to measure"; fi

@@ -12,6 +12,7 @@ import (
 
 // The matrix is known good: every client, every codec, against a real Kafka.
 func TestMatrixAgainstKafka(t *testing.T) {
+	kafka.NeedHarness(t)
 	c := kafka.Run(t, kafka.Single())
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
@@ -40,6 +41,7 @@ func TestMatrixAgainstKafka(t *testing.T) {
 
 // Kafka's own tools do against a real Kafka what the steps expect.
 func TestJavaToolsAgainstKafka(t *testing.T) {
+	kafka.NeedHarness(t)
 	c := kafka.Run(t, kafka.Single())
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()

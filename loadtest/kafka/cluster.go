@@ -121,7 +121,7 @@ func (c *Cluster) AwaitBrokers(ctx context.Context, want int) error {
 		if !b.Running() {
 			continue
 		}
-		err := b.proc.until(ctx, 100*time.Millisecond, fmt.Sprintf("wait until it sees %d brokers", want), func() bool {
+		err := b.proc.Until(ctx, 100*time.Millisecond, fmt.Sprintf("wait until it sees %d brokers", want), func() bool {
 			meta, err := metadata(ctx, b.Addr)
 			return err == nil && len(meta.Brokers) == want && meta.ControllerID >= 0
 		})

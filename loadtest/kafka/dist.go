@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"umbra/loadtest/proc"
 )
 
 // Releases that are known to run here on Java 17.
@@ -87,7 +89,7 @@ func (d *Dist) download(ctx context.Context, pom string) error {
 		if err == nil {
 			return nil
 		}
-		last = fmt.Errorf("fetch kafka %s with Maven: %w\n%s", d.Version, err, tail(string(out), 20))
+		last = fmt.Errorf("fetch kafka %s with Maven: %w\n%s", d.Version, err, proc.Tail(string(out), 20))
 		if ctx.Err() != nil {
 			break
 		}
@@ -169,10 +171,4 @@ func lock(path string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return func() { f.Close() }, nil
-}
-
-// tail is the last n lines of s.
-func tail(s string, n int) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"umbra/loadtest/kafka"
+	"umbra/loadtest/wire"
 )
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -34,9 +35,11 @@ func client(t *testing.T, c *kafka.Cluster, opts ...kgo.Opt) *kgo.Client {
 // Every release serves, keeps its data over kill -9, and its files can be read by
 // the newest tools.
 func TestReleasesServeAndSurviveKill(t *testing.T) {
+	kafka.NeedHarness(t)
 	for _, l := range []kafka.Layout{kafka.Single(), kafka.Old(kafka.ZK28), kafka.Old(kafka.ZK21)} {
 		t.Run(cmp.Or(l.Version, kafka.Newest), func(t *testing.T) {
 			begin := time.Now()
+			l.Proxied = true
 			c := kafka.Run(t, l)
 			t.Logf("started in %v", time.Since(begin).Round(10*time.Millisecond))
 			ctx := within(t, 3*time.Minute)
@@ -61,12 +64,27 @@ func TestReleasesServeAndSurviveKill(t *testing.T) {
 			if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "t", Value: []byte("after")}).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
-			ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, "t")
+			// Clients that come through the proxy are told to stay behind it.
+			proxy, err := wire.Listen(c.Broker(1).Front, c.Broker(1).Behind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer proxy.Close()
+			proxy.ResetAfter(200)
+			through, err := kgo.NewClient(kgo.SeedBrokers(proxy.Addr()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer through.Close()
+			ends, err := kadm.NewClient(through).ListEndOffsets(ctx, "t")
 			if err != nil {
 				t.Fatal(err)
 			}
 			if o, _ := ends.Lookup("t", 0); o.Offset != 101 {
 				t.Fatalf("end offset after kill and restart is %d, want 101", o.Offset)
+			}
+			if proxy.Resets() != 1 {
+				t.Errorf("%d connections reset, want 1", proxy.Resets())
 			}
 			newest, err := kafka.Fetch(ctx, kafka.Newest)
 			if err != nil {
@@ -86,6 +104,7 @@ func TestReleasesServeAndSurviveKill(t *testing.T) {
 
 // A three-node cluster keeps serving a replicated topic when the leader dies.
 func TestThreeSurviveLeaderKill(t *testing.T) {
+	kafka.NeedHarness(t)
 	c := kafka.Run(t, kafka.Three())
 	ctx := within(t, 3*time.Minute)
 	cl := client(t, c)

@@ -88,8 +88,30 @@ func (c *Cluster) kraftNode(l Layout, id int, addr string, voters map[int]string
 		"share.coordinator.state.topic.replication.factor": strconv.Itoa(min(l.Brokers, 3)),
 		"share.coordinator.state.topic.min.isr":            "1",
 	})
+	if addr != "" {
+		if err := n.listenTwice(l); err != nil {
+			return nil, err
+		}
+	}
 	maps.Copy(n.props, l.Config)
 	return n, nil
+}
+
+// listenTwice adds the listener of Layout.Proxied to a broker's properties.
+func (n *Node) listenTwice(l Layout) error {
+	if !l.Proxied {
+		return nil
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	n.Behind, n.Front = local(ports[0]), local(ports[1])
+	n.props["listeners"] += ",PROXIED://" + n.Behind
+	n.props["advertised.listeners"] += ",PROXIED://" + n.Front
+	n.props["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT"
+	n.props["inter.broker.listener.name"] = "PLAINTEXT"
+	return nil
 }
 
 // brokerProperties are the settings every release understands: small, quick to

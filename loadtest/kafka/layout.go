@@ -11,7 +11,11 @@ type Layout struct {
 	Features            map[string]string // --feature NAME=LEVEL at format time; KRaft only
 	Config              map[string]string // server properties added or replaced on every node
 	HeapMiB             int               // of a broker; default 512
-	Dir                 string            // data and logs; default a temporary folder, removed by Close
+	// Proxied gives every broker a second listener, for clients that come through a
+	// proxy: it listens on Node.Behind and names itself as Node.Front, where the
+	// test's proxy has to listen.
+	Proxied bool
+	Dir     string // data and logs; default a temporary folder, removed by Close
 }
 
 // Single is one KRaft node that is broker and controller.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"umbra/loadtest/proc"
 )
 
 // startLimit bounds one node's way to serving; two slow shared cores and several
@@ -25,6 +27,8 @@ const startLimit = 120 * time.Second
 type Node struct {
 	ID   int
 	Addr string // where clients connect; empty for a controller
+	// Behind and Front are the ends of a test's proxy (Layout.Proxied), else empty.
+	Behind, Front string
 
 	dist    *Dist
 	dir     string // properties, data, log
@@ -33,7 +37,7 @@ type Node struct {
 	jvm     []string // further JVM flags
 	props   map[string]string
 	probe   string // address that accepts connections when the node is up
-	proc    *process
+	proc    *proc.Process
 }
 
 // LogFile holds the node's output over all its starts.
@@ -44,15 +48,7 @@ func (n *Node) DataDir() string { return filepath.Join(n.dir, "data") }
 
 // Running reports whether the process is there (it may still be starting).
 func (n *Node) Running() bool {
-	if n.proc == nil {
-		return false
-	}
-	select {
-	case <-n.proc.gone:
-		return false
-	default:
-		return true
-	}
+	return n.proc != nil && n.proc.Running()
 }
 
 // Launch starts the process and does not wait until it serves.
@@ -65,7 +61,8 @@ func (n *Node) Launch() error {
 		return err
 	}
 	argv := n.dist.java(n.heapMiB, "INFO", n.class, n.jvm, file)
-	p, err := start(fmt.Sprintf("kafka %s node %d", n.dist.Version, n.ID), n.dir, n.LogFile(), argv)
+	p, err := proc.Start(proc.Command{
+		Name: fmt.Sprintf("kafka %s node %d", n.dist.Version, n.ID), Argv: argv, Dir: n.dir, Log: n.LogFile()})
 	if err != nil {
 		return err
 	}
@@ -93,7 +90,7 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	return n.proc.until(ctx, 100*time.Millisecond, "wait until it serves", func() bool {
+	return n.proc.Until(ctx, 100*time.Millisecond, "wait until it serves", func() bool {
 		if n.Addr == "" {
 			return accepts(n.probe)
 		}
@@ -106,7 +103,7 @@ func (n *Node) Stop() error {
 	if !n.Running() {
 		return nil
 	}
-	return n.proc.stop(30 * time.Second)
+	return n.proc.Stop(30 * time.Second)
 }
 
 // Kill ends the node with SIGKILL and waits until the process is gone.
@@ -114,7 +111,7 @@ func (n *Node) Kill() error {
 	if !n.Running() {
 		return nil
 	}
-	return n.proc.kill()
+	return n.proc.Kill()
 }
 
 // Restart stops the node cleanly and starts it on the same data and address.
@@ -126,17 +123,17 @@ func (n *Node) Restart(ctx context.Context) error {
 }
 
 // Pause stops the process without ending it (SIGSTOP), as a long GC pause does.
-func (n *Node) Pause() error { return n.proc.signal(syscall.SIGSTOP) }
+func (n *Node) Pause() error { return n.proc.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
-func (n *Node) Resume() error { return n.proc.signal(syscall.SIGCONT) }
+func (n *Node) Resume() error { return n.proc.Signal(syscall.SIGCONT) }
 
 // PID is the process id, 0 when the node does not run. Its group has the same id.
 func (n *Node) PID() int {
 	if !n.Running() {
 		return 0
 	}
-	return n.proc.pid
+	return n.proc.PID
 }
 
 // LogTail is the end of the node's output.
@@ -145,7 +142,7 @@ func (n *Node) LogTail(lines int) string {
 	if err != nil {
 		return err.Error()
 	}
-	return tail(string(b), lines)
+	return proc.Tail(string(b), lines)
 }
 
 func (n *Node) writeProperties(file string) error {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"umbra/loadtest/proc"
 )
 
 // java is the command line of a class of this release. heapMiB bounds the heap.
@@ -39,7 +41,7 @@ type ToolError struct {
 }
 
 func (e *ToolError) Error() string {
-	return fmt.Sprintf("run %s %s: %v\n%s", e.Class, strings.Join(e.Args, " "), e.Err, tail(e.Output, 30))
+	return fmt.Sprintf("run %s %s: %v\n%s", e.Class, strings.Join(e.Args, " "), e.Err, proc.Tail(e.Output, 30))
 }
 
 func (e *ToolError) Unwrap() error { return e.Err }
@@ -61,7 +63,7 @@ func (d *Dist) ToolInput(ctx context.Context, input io.Reader, class string, arg
 	cmd.Stdout = io.MultiWriter(&stdout, &both)
 	cmd.Stderr = &both
 	started := make(chan error, 1)
-	go runTied(cmd, started)
+	go proc.Tied(cmd, started)
 	if err := <-started; err != nil {
 		return "", &ToolError{Class: class, Args: args, Err: err}
 	}
@@ -72,8 +74,8 @@ func (d *Dist) ToolInput(ctx context.Context, input io.Reader, class string, arg
 		}
 		return stdout.String(), nil
 	case <-ctx.Done():
-		p := &process{name: class, pid: cmd.Process.Pid}
-		if err := p.signal(syscall.SIGKILL); err != nil {
+		p := &proc.Process{Name: class, PID: cmd.Process.Pid}
+		if err := p.Signal(syscall.SIGKILL); err != nil {
 			return "", err
 		}
 		<-started

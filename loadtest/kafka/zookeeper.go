@@ -46,6 +46,9 @@ func (c *Cluster) planZooKeeper(l Layout) error {
 			"zookeeper.session.timeout.ms":    "4000",
 			"log.dirs":                        b.DataDir(),
 		})
+		if err := b.listenTwice(l); err != nil {
+			return err
+		}
 		maps.Copy(b.props, l.Config)
 		c.Brokers = append(c.Brokers, b)
 	}

@@ -59,41 +59,51 @@ func Compare(ctx context.Context, a, b *Reader, topic string, partition int32, d
 	if err != nil {
 		return Equal{}, err
 	}
-	eq := Equal{Topic: topic, Partition: partition, From: from, To: to}
+	eq, samples, err := compareBatches(ctx, a, b, topic, partition, from, to)
+	if err != nil || depth == Prefix {
+		return eq, err
+	}
+	if err := compareEpochs(ctx, a, b, eq); err != nil {
+		return eq, err
+	}
+	return eq, compareTimes(ctx, a, b, eq, samples)
+}
+
+// CompareRange compares the batches that hold offsets from up to to, exclusive, and
+// nothing else: for logs that have gone different ways since.
+func CompareRange(ctx context.Context, a, b *Reader, topic string, partition int32, from, to int64) (Equal, error) {
+	eq, _, err := compareBatches(ctx, a, b, topic, partition, from, to)
+	return eq, err
+}
+
+// compareBatches walks both sides at once; times are samples of the timestamps met.
+func compareBatches(ctx context.Context, a, b *Reader, topic string, partition int32, from, to int64) (eq Equal, times []int64, err error) {
+	eq = Equal{Topic: topic, Partition: partition, From: from, To: to}
 	nextA, stopA := iter.Pull2(a.Batches(ctx, topic, partition, from, to))
 	defer stopA()
 	nextB, stopB := iter.Pull2(b.Batches(ctx, topic, partition, from, to))
 	defer stopB()
 	sum := sha256.New()
-	var samples []int64
 	for {
 		ba, errA, okA := nextA()
 		bb, errB, okB := nextB()
-		if errA != nil {
-			return eq, errA
-		}
-		if errB != nil {
-			return eq, errB
-		}
-		if !okA && !okB {
-			break
+		switch {
+		case errA != nil:
+			return eq, nil, errA
+		case errB != nil:
+			return eq, nil, errB
+		case !okA && !okB:
+			sum.Sum(eq.SHA256[:0])
+			return eq, times, nil
 		}
 		if d := differ(a, b, topic, partition, ba, bb, okA, okB); d != nil {
-			return eq, d
+			return eq, nil, d
 		}
 		eq.add(ba, sum)
 		if eq.Batches&(eq.Batches-1) == 0 { // at 1, 2, 4, 8 .. batches
-			samples = append(samples, ba.MaxTimestamp)
+			times = append(times, ba.MaxTimestamp)
 		}
 	}
-	sum.Sum(eq.SHA256[:0])
-	if depth == Exact {
-		if err := compareEpochs(ctx, a, b, eq); err != nil {
-			return eq, err
-		}
-		return eq, compareTimes(ctx, a, b, eq, samples)
-	}
-	return eq, nil
 }
 
 // CompareTopic compares every partition; the topics must have equally many.

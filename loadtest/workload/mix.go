@@ -86,6 +86,16 @@ func (m *Mix) Close() {
 	m.open = nil
 }
 
+// EndOpen commits the transactions that were left open.
+func (m *Mix) EndOpen(ctx context.Context) error {
+	for _, cl := range m.open {
+		if err := cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return fmt.Errorf("commit the open transaction of %s: %w", m.Open, err)
+		}
+	}
+	return nil
+}
+
 // Verify is how this mix's ledger is held against a cluster.
 func (m *Mix) Verify(seeds []string) Verify {
 	return Verify{Seeds: seeds, Compacted: map[string]bool{m.Compacted: true}}

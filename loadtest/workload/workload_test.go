@@ -22,6 +22,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 // The mix is written to every release, holds what it promises, and a log compared
 // with itself is equal.
 func TestMixOnEveryRelease(t *testing.T) {
+	kafka.NeedHarness(t)
 	for _, l := range []kafka.Layout{{Version: kafka.Newest}, kafka.Old(kafka.ZK28), kafka.Old(kafka.ZK21)} {
 		t.Run(l.Version, func(t *testing.T) {
 			c := kafka.Run(t, l)
@@ -124,6 +125,7 @@ func (c *content) check(t *testing.T) {
 // A ledger that claims what the cluster does not have is refused, so the checker
 // can say no.
 func TestLedgerRefuses(t *testing.T) {
+	kafka.NeedHarness(t)
 	c := kafka.Run(t, kafka.Single())
 	ctx := within(t, time.Minute)
 	if err := workload.CreateTopic(ctx, c.Seeds(), "t", 2, 1, nil); err != nil {
