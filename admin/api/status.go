@@ -79,5 +79,5 @@ type Config struct {
 type ConfigEntry struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
-	Origin string `json:"origin"` // "default", "file", "environment" or "flag"
+	Origin string `json:"origin"` // "default", or what set it: the file and line, "env NAME", "flag --name"
 }

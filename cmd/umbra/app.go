@@ -26,6 +26,7 @@ type app struct {
 	outTTY   bool
 	errTTY   bool
 	getenv   func(string) string
+	environ  []string // NAME=VALUE, for what serve would read
 	now      func() time.Time
 	dir      string        // where receipts are written
 	interval time.Duration // of --watch, unless it is given
@@ -39,7 +40,7 @@ func newApp() *app {
 	return &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTTY: tty(os.Stdin), outTTY: tty(os.Stdout), errTTY: tty(os.Stderr),
-		getenv: os.Getenv, now: time.Now, dir: ".", interval: time.Second,
+		getenv: os.Getenv, environ: os.Environ(), now: time.Now, dir: ".", interval: time.Second,
 	}
 }
 
@@ -50,7 +51,7 @@ func (a *app) client() (*client.Client, error) {
 		address = a.getenv("UMBRA_ADMIN")
 	}
 	if address == "" {
-		address = defaultSocket
+		address = findSocket()
 	}
 	c, err := client.New(address)
 	if err != nil {

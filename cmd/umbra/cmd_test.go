@@ -38,6 +38,8 @@ func TestCommands(t *testing.T) {
 	f("topic list -o name", exitOK, "audit\n", "")
 	f("topic describe orders-eu", exitOK, "retention.ms=604800000", "")
 	f("topic describe other", exitError, "", "topic \"other\" does not exist")
+	f("config show", exitOK, "storage.dir   /srv/umbra    flag", "")
+	f("config show -o name", exitOK, "kafka.listen\n", "")
 	f("version", exitOK, "umbra "+version, "")
 	f("link create dr --from a:1,b:2 --topics x*,y --exclude x-tmp --start latest --rpo-target 5s", exitOK, "Link dr created", "")
 	f("link create dr --from a:1 --topics x --dry-run", exitOK, "Dry run: nothing was created", "")
@@ -68,6 +70,8 @@ func TestUsageErrors(t *testing.T) {
 	f("link create dr", `required flag(s) "from", "topics" not set`)
 	f("link create dr --from a:1 --topics x --rpo-target -1s", "below 0")
 	f("failover dr --timeout soon", "invalid argument")
+	f("config check", "FILE is missing")
+	f("config show --config x", "--config needs --effective")
 	f("status --watch --interval 0s", "not a time to wait")
 	f("--admin http://x status", "want the path of a Unix socket")
 }
@@ -95,7 +99,7 @@ func TestJSONIsTheDocument(t *testing.T) {
 		"status -o json": "Status", "link list -o json": "LinkList", "link status eu-copy -o json": "LinkStatus",
 		"link describe eu-copy -o json": "LinkStatus", "link pause dr-east -o json": "LinkStatus",
 		"link create dr --from a:1 --topics x -o json": "LinkPlan", "failover eu-copy --dry-run -o json": "FailoverPlan",
-		"topic list -o json": "TopicList", "topic describe orders-eu -o json": "TopicDescription",
+		"topic list -o json": "TopicList", "config show -o json": "Config", "config show --effective -o json": "Config", "topic describe orders-eu -o json": "TopicDescription",
 	} {
 		var s shell
 		s.run(d, strings.Fields(line)...)
@@ -143,7 +147,7 @@ func TestCompletionAsksTheDaemon(t *testing.T) {
 
 // Every command has examples, and help shows them before anything long.
 func TestHelpBeginsWithExamples(t *testing.T) {
-	for _, line := range []string{"", "link", "link create", "link status", "failover", "verify", "topic", "status", "version"} {
+	for _, line := range []string{"", "link", "link create", "link status", "failover", "verify", "topic", "status", "config", "config show", "version"} {
 		var s shell
 		if code := s.run(nil, append(strings.Fields(line), "--help")...); code != exitOK {
 			t.Errorf("umbra %s --help: exit %d", line, code)

@@ -46,7 +46,7 @@ func newRoot(a *app, serve func(*app) *cobra.Command) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE:          group,
 	}
-	root.PersistentFlags().StringVar(&a.admin, "admin", "", "path of the daemon's admin socket (default: $UMBRA_ADMIN, then "+defaultSocket+")")
+	root.PersistentFlags().StringVar(&a.admin, "admin", "", "path of the daemon's admin socket (default: $UMBRA_ADMIN, then "+defaultSocket+", then ./"+localSocket()+")")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "form of the output: table, wide, json or name")
 	root.SetHelpTemplate(helpTemplate)
 	root.SetOut(a.out)
@@ -55,7 +55,7 @@ func newRoot(a *app, serve func(*app) *cobra.Command) *cobra.Command {
 	if serve != nil {
 		root.AddCommand(serve(a))
 	}
-	root.AddCommand(newStatus(a), newLink(a), newFailover(a), newVerify(a), newTopic(a), newVersion(a))
+	root.AddCommand(newStatus(a), newLink(a), newFailover(a), newVerify(a), newTopic(a), newConfig(a), newVersion(a))
 	return root
 }
 
