@@ -59,8 +59,9 @@ func mustOpen(t testing.TB, g *Group, def PartitionDef, shard int) {
 
 func TestAppendWakesAndPublishes(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {
+		dir := t.TempDir()
 		g := startGroup(t, Config{Shards: 2, Engine: engine}, nil)
-		def := testDef(t.TempDir(), 0)
+		def := testDef(dir, 0)
 		mustOpen(t, g, def, 1)
 		if got, ok := g.Published(def.ID); !ok || got != (Published{Shard: 1, LeaderEpoch: 3}) {
 			t.Errorf("published at first: %+v, %v", got, ok)
@@ -129,8 +130,9 @@ func TestStopFlushesAndOpenFindsItAll(t *testing.T) {
 }
 
 func TestLeaderEpochIsNeverBelowTheLogs(t *testing.T) {
+	dir := t.TempDir()
 	g := startGroup(t, Config{}, nil)
-	def := testDef(t.TempDir(), 0)
+	def := testDef(dir, 0)
 	mustOpen(t, g, def, 0)
 	woken := 0
 	w := Waiter{Wake: func() { woken++ }}
@@ -170,8 +172,9 @@ func TestLeaderEpochIsNeverBelowTheLogs(t *testing.T) {
 }
 
 func TestOpenAndRemove(t *testing.T) {
+	dir := t.TempDir()
 	g := startGroup(t, Config{Shards: 2}, nil)
-	def := testDef(t.TempDir(), 0)
+	def := testDef(dir, 0)
 	mustOpen(t, g, def, 0)
 	if err := g.Open(def, 1); !errors.Is(err, ErrPartitionExists) {
 		t.Errorf("second open: %v", err)
@@ -222,8 +225,9 @@ func TestOpenAndRemove(t *testing.T) {
 }
 
 func TestOpenOfAForeignDirectoryFails(t *testing.T) {
+	dir := t.TempDir()
 	g := startGroup(t, Config{}, nil)
-	def := testDef(t.TempDir(), 0)
+	def := testDef(dir, 0)
 	mustOpen(t, g, def, 0)
 	if err := g.Remove(def.ID, false); err != nil {
 		t.Fatal(err)
@@ -316,8 +320,9 @@ func TestHousekeepingGoesOnAfterTheLastPartitionCameBack(t *testing.T) {
 
 // What does an append cost that nobody waits for, and how many go through?
 func BenchmarkAppend(b *testing.B) {
+	dir := b.TempDir()
 	g := startGroup(b, Config{}, nil)
-	def := testDef(b.TempDir(), 0)
+	def := testDef(dir, 0)
 	mustOpen(b, g, def, 0)
 	s := g.Shard(0)
 	v := testBatch(b, 100)

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -88,11 +89,23 @@ func (s *Shard) Post(f func()) error {
 	return err
 }
 
-// Call runs f on the loop and waits for it. Any goroutine but a loop. When ctx
-// ends first, f may still run later.
+// callRetry is how long Call waits before it tries a full mailbox again.
+const callRetry = time.Millisecond
+
+// Call runs f on the loop and waits for it. Any goroutine but a loop: it blocks,
+// also while the mailbox is full. When ctx ends first, f may still run later.
 func (s *Shard) Call(ctx context.Context, f func()) error {
 	done := make(chan struct{})
-	if err := s.Post(func() { f(); close(done) }); err != nil {
+	message := func() { f(); close(done) }
+	err := s.Post(message)
+	for ; errors.Is(err, ErrMailboxFull); err = s.Post(message) {
+		select {
+		case <-time.After(callRetry):
+		case <-ctx.Done():
+			return fmt.Errorf("call shard %d: %w: %w", s.id, err, ctx.Err())
+		}
+	}
+	if err != nil {
 		return err
 	}
 	select {

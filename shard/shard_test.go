@@ -86,6 +86,13 @@ func TestCallGivesUpWithItsContext(t *testing.T) {
 	if err := s.Call(ctx, func() {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Call: %v", err)
 	}
+	for s.Post(func() {}) == nil {
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
+	if err := s.Call(ctx, func() {}); !errors.Is(err, ErrMailboxFull) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Call with a full mailbox: %v", err)
+	}
+	cancel()
 	close(hold)
 	stopGroup(t, g)
 	if err := s.Call(context.Background(), func() {}); !errors.Is(err, ErrStopped) {
