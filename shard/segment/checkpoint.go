@@ -10,22 +10,21 @@ const (
 	// checkpointBytes: after this many durable bytes a checkpoint is taken,
 	// which bounds what recovery reads after a crash.
 	checkpointBytes = 64 << 20
-	// statesKept is how many state files are kept: the newest ones, so that a
-	// torn or lost one, or a truncation below it, finds an older one.
+	// statesKept is how many of the newest state files are kept, besides one
+	// for the beginning of each segment.
 	statesKept = 3
 )
 
 // checkpoint is a picture of the log at one batch boundary, to be put on disk
 // once everything below it is durable: the state, the index of the active
-// segment, and the floor.
+// segment, and the floor. One is taken at the end of every segment, so that a
+// truncation into any segment finds the state at its beginning.
 type checkpoint struct {
-	pending bool
-	v       int64 // position
-	floor   floor
-	state   []byte
-	idx     *index // nil when the boundary is the end of a sealed segment
-	sum     summary
-	lastV   int64 // position of the last one taken
+	v     int64 // position
+	floor floor
+	state []byte
+	idx   *index // nil when the boundary is the end of a sealed segment
+	sum   summary
 }
 
 // takeCheckpoint pictures the log as it is now, at EndOffset.
@@ -34,27 +33,29 @@ func (l *Log) takeCheckpoint() {
 		return
 	}
 	seg := l.segs[len(l.segs)-1]
-	v := seg.vend()
-	l.ckpt = checkpoint{pending: true, v: v, lastV: v, state: l.state.Encode(nil), sum: seg.summary,
+	c := checkpoint{v: seg.vend(), state: l.state.Encode(nil), sum: seg.summary,
 		floor: floor{offset: l.end, base: seg.base, pos: seg.size}}
 	if !seg.sealed {
-		l.ckpt.idx = seg.idx.frozen()
+		c.idx = seg.idx.frozen()
 	}
+	l.ckptV = c.v
+	l.ckpts = append(l.ckpts, c)
 }
 
 // checkpointDue follows the durable position.
 func (l *Log) checkpointDue() {
-	if l.ckpt.pending && l.ckpt.v <= l.vdurable {
-		l.writeCheckpoint()
+	for len(l.ckpts) > 0 && l.ckpts[0].v <= l.vdurable {
+		c := l.ckpts[0]
+		l.ckpts[0] = checkpoint{}
+		l.ckpts = l.ckpts[1:]
+		l.writeCheckpoint(c)
 	}
-	if !l.ckpt.pending && l.vdurable-l.ckpt.lastV >= checkpointBytes && !l.frozen() {
+	if len(l.ckpts) == 0 && l.vdurable-l.ckptV >= checkpointBytes && !l.frozen() {
 		l.takeCheckpoint()
 	}
 }
 
-func (l *Log) writeCheckpoint() {
-	c := l.ckpt
-	l.ckpt = checkpoint{lastV: c.lastV}
+func (l *Log) writeCheckpoint(c checkpoint) {
 	l.floor = c.floor
 	m := l.metaNow()
 	l.enqueue(func() error { return putCheckpoint(l.dir, &c, m) }, func(err error) {
@@ -84,16 +85,36 @@ func putCheckpoint(dir string, c *checkpoint, m meta) error {
 	return dropOldStates(dir)
 }
 
+// dropOldStates removes the state files that nothing would begin from: it
+// keeps the newest few, and for every segment the newest one at or below its
+// first batch.
 func dropOldStates(dir string) error {
-	offsets, err := listOffsets(dir, stateSuffix)
+	states, err := listOffsets(dir, stateSuffix)
+	if err != nil || len(states) <= statesKept {
+		return err
+	}
+	bases, err := listOffsets(dir, logSuffix)
 	if err != nil {
 		return err
 	}
-	for len(offsets) > statesKept {
-		if err := os.Remove(filepath.Join(dir, fileName(offsets[0], stateSuffix))); err != nil {
+	keep := map[int64]bool{}
+	for _, s := range states[len(states)-statesKept:] {
+		keep[s] = true
+	}
+	for _, base := range bases {
+		if i, ok := slices.BinarySearch(states, base); ok {
+			keep[base] = true
+		} else if i > 0 {
+			keep[states[i-1]] = true
+		}
+	}
+	for _, s := range states {
+		if keep[s] {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, fileName(s, stateSuffix))); err != nil {
 			return err
 		}
-		offsets = offsets[1:]
 	}
 	return nil
 }

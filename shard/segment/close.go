@@ -25,10 +25,10 @@ func (l *Log) Close(done func(error)) {
 // finalWork is what a clean close leaves for the next Open.
 func (l *Log) finalWork() func() error {
 	l.takeCheckpoint()
-	c, size := l.ckpt, int64(-1)
-	if !c.pending {
+	if len(l.ckpts) == 0 {
 		return nil
 	}
+	c, size := l.ckpts[len(l.ckpts)-1], int64(-1)
 	l.floor = c.floor
 	active := l.active()
 	var file *ioring.File

@@ -60,7 +60,8 @@ type Log struct {
 	excl     []exclusive
 	exclBusy bool
 	space    space
-	ckpt     checkpoint
+	ckpts    []checkpoint // taken and not durable yet, lowest first
+	ckptV    int64        // position of the last one taken
 	floor    floor // as in the meta file
 	warm     []*segment
 

@@ -80,7 +80,7 @@ func (l *Log) install(rec *recovered) {
 	l.tailBlock = -1
 	l.sync.want = 0
 	l.sync.stopTimer()
-	l.ckpt = checkpoint{lastV: v}
+	l.ckpts, l.ckptV = nil, v
 }
 
 func (r *recovered) end() int64 {

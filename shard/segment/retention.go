@@ -21,6 +21,16 @@ func (l *Log) SetStart(offset int64, done func(error)) {
 			ended()
 			l.SetStart(offset, done)
 		}})
+	case offset > l.durable:
+		// Else a loss of power could take batches behind the new start, and with
+		// them what the state knows of those below it.
+		l.WhenDurable(offset, func(err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			l.SetStart(offset, done)
+		})
 	default:
 		l.moveStart(offset, done)
 	}

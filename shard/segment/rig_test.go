@@ -304,9 +304,14 @@ func (r *rig) mirror(batches ...[]byte) error {
 // only whole batches come.
 func (r *rig) read(offset int64, maxBytes int) []made {
 	r.t.Helper()
+	return r.readTo(offset, r.log.WrittenOffset(), maxBytes)
+}
+
+func (r *rig) readTo(offset, upTo int64, maxBytes int) []made {
+	r.t.Helper()
 	var out []made
-	for offset < r.log.WrittenOffset() {
-		got, err := r.readOnce(ReadRequest{Offset: offset, UpTo: r.log.WrittenOffset(), MaxBytes: maxBytes, MinOneBatch: true})
+	for offset < upTo {
+		got, err := r.readOnce(ReadRequest{Offset: offset, UpTo: upTo, MaxBytes: maxBytes, MinOneBatch: true})
 		if err != nil {
 			r.t.Fatalf("read at %d: %v", offset, err)
 		}

@@ -41,6 +41,11 @@ func (l *Log) TruncateTo(offset int64, keepDir string, done func(Cut, error)) {
 			done(Cut{From: l.end, To: l.end}, nil)
 			return
 		}
+		if len(l.segs) == 0 {
+			cut := Cut{From: max(offset, 0), To: l.end}
+			l.reset(cut.From, ended, func(err error) { done(cut, err) })
+			return
+		}
 		l.truncate(max(offset, 0), keepDir, ended, done)
 	}})
 }
@@ -121,17 +126,28 @@ type truncation struct {
 }
 
 func (t *truncation) run() error {
-	for len(t.segs) > 1 && t.segs[0].last < t.offset {
+	next := min(t.segs[0].base, t.meta.start)
+	for t.segs[0].last < t.offset { // the last one reaches it: the log's end is above
+		next = t.segs[0].last + 1
 		t.segs = t.segs[1:]
 	}
 	first := t.segs[0]
-	pos, next, err := t.position(first)
+	pos, next, err := t.position(first, next)
 	if err != nil {
 		return err
+	}
+	all := t.offset <= t.meta.start // nothing a reader could ask for is left
+	if all {
+		next = t.offset
 	}
 	t.cut.From = next
 	if err := t.keep(pos); err != nil {
 		return fmt.Errorf("keep a copy of what is cut off: %w", err)
+	}
+	if all {
+		// What the state knows has no log behind it any more: it goes, too.
+		m := meta{id: t.meta.id, resetting: true, start: next, floor: floor{offset: next, base: next}}
+		return writeMeta(t.dir, m)
 	}
 	// From here on nothing above the cut counts as durable, so that a crash
 	// in between is an end of the log and no damage.
@@ -148,14 +164,13 @@ func (t *truncation) run() error {
 }
 
 // position finds the first batch that ends at or above the offset, and the
-// offset behind the batch before it.
-func (t *truncation) position(s segmentFile) (pos, next int64, err error) {
+// offset behind the batch before it; next is that before the segment.
+func (t *truncation) position(s segmentFile, next int64) (pos, end int64, err error) {
 	in, err := openScanner(s.path, 0, s.size)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer in.close()
-	next = min(s.base, t.offset)
 	for {
 		pos = in.pos
 		_, h, err := in.next(false)
@@ -167,6 +182,9 @@ func (t *truncation) position(s segmentFile) (pos, next int64, err error) {
 			return 0, 0, seg.damage(pos, err)
 		}
 		if h.LastOffset >= t.offset {
+			if h.BaseOffset <= t.meta.start {
+				next = h.BaseOffset // nothing in front of it can be read
+			}
 			return pos, next, nil
 		}
 		next = h.LastOffset + 1
