@@ -293,9 +293,10 @@ func TestWaitersAreWokenOncePerRoundInOrder(t *testing.T) {
 }
 
 func TestHousekeepingGoesOnAfterTheLastPartitionCameBack(t *testing.T) {
+	dir := t.TempDir()
 	g := startGroup(t, Config{}, nil)
 	s := g.Shard(0)
-	def := testDef(t.TempDir(), 0)
+	def := testDef(dir, 0)
 	timers := func() (n int) {
 		onLoop(t, s, func() {
 			for _, tm := range s.timers.heap {
