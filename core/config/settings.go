@@ -49,8 +49,8 @@ func (c *Config) settings() []setting {
 
 		text("storage.dir", &c.Storage.Dir, "umbra-data", notEmpty, "Directory of all data."),
 		text("storage.engine", &c.Storage.Engine, "auto", oneOf("auto", "io_uring", "pwrite"), "How files are written: auto takes io_uring where the system allows it."),
-		number("storage.depth", &c.Storage.Depth, 256, 8, 32768, "Operations one shard has in the kernel at most."),
-		number("storage.workers", &c.Storage.Workers, 4, 1, 256, "Threads of one shard's pwrite engine."),
+		number("storage.depth", &c.Storage.Depth, 1024, 8, 32768, "Operations one shard has in the kernel at most."),
+		number("storage.workers", &c.Storage.Workers, 2, 1, 256, "Threads of one shard's pwrite engine."),
 		text("storage.fsync", &c.Storage.Fsync, "always", oneOf("always", "interval"), "When acks=all is answered: always after the flush; with interval a power loss can take what one flush window held."),
 		duration("storage.flush_interval", &c.Storage.FlushInterval, 50*time.Millisecond, time.Millisecond, time.Hour, "Longest time until written data, mirrored data above all, is flushed."),
 		size("storage.flush_bytes", &c.Storage.FlushBytes, 64<<20, 64<<10, 1<<40, "Written bytes of a partition after which it is flushed before the interval is over."),
@@ -59,7 +59,7 @@ func (c *Config) settings() []setting {
 
 		numberAuto("shards.count", &c.Shards.Count, 1, 1024, "Shards; auto makes one per core and from 8 cores on leaves one core free."),
 		text("shards.pin", &c.Shards.Pin, "auto", oneOf("auto", "on", "off"), "Whether each shard is bound to a core; auto does so from 4 cores on."),
-		number("shards.mailbox", &c.Shards.Mailbox, 4096, 64, 1<<20, "Messages a shard's mailbox holds."),
+		number("shards.mailbox", &c.Shards.Mailbox, 8192, 64, 1<<20, "Messages a shard's mailbox holds."),
 
 		list("metadata.endpoints", &c.Metadata.Endpoints, etcdEndpoint, "Endpoints of an external etcd; none runs etcd inside umbra."),
 		text("metadata.prefix", &c.Metadata.Prefix, "/umbra", keyPrefix, "Prefix of every etcd key."),
