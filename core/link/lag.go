@@ -54,9 +54,9 @@ func lagOf(p replicate.PartitionStatus, maxWait time.Duration, since, now time.T
 	return l
 }
 
-// worst adds up what can be added and takes the worst of the rest: the lag of
+// Worst adds up what can be added and takes the worst of the rest: the lag of
 // a topic or of a link.
-func worst(lags []Lag) Lag {
+func Worst(lags []Lag) Lag {
 	var sum Lag
 	known := 0
 	for _, l := range lags {

@@ -36,7 +36,7 @@ func TestWorst(t *testing.T) {
 	at := time.Unix(1000, 0)
 	f := func(name string, in []Lag, want Lag) {
 		t.Helper()
-		if got := worst(in); got != want {
+		if got := Worst(in); got != want {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}

@@ -59,6 +59,7 @@ type linkState struct {
 	brokers   map[string]brokerNow // by address, as the data plane sees them
 	excluded  []string             // source topics the filter leaves out, capped
 	excludedN int
+	rate      rateSample
 }
 
 type brokerNow struct {

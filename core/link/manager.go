@@ -131,7 +131,18 @@ func (m *Manager) Resume(ctx context.Context, name string) error {
 	if err := m.setPaused(ctx, name, false); err != nil {
 		return err
 	}
-	return m.resumeFaulted(ctx, name)
+	snap := m.cfg.Store.Snapshot()
+	def := snap.Links[name]
+	if def == nil {
+		return fmt.Errorf("link %q: %w", name, ErrNotFound)
+	}
+	var updates []metadata.ShadowUpdate
+	for _, t := range snap.ShadowsOf(def) {
+		if t.Shadow.State == spec.Faulted {
+			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: resumed})
+		}
+	}
+	return errors.Join(m.cfg.Store.UpdateShadows(ctx, updates)...)
 }
 
 func (m *Manager) setPaused(ctx context.Context, name string, paused bool) error {
@@ -140,21 +151,6 @@ func (m *Manager) setPaused(ctx context.Context, name string, paused bool) error
 		return nil
 	})
 	return err
-}
-
-func (m *Manager) resumeFaulted(ctx context.Context, name string) error {
-	snap := m.cfg.Store.Snapshot()
-	def := snap.Links[name]
-	if def == nil {
-		return fmt.Errorf("link %q: %w", name, ErrNotFound)
-	}
-	var updates []metadata.ShadowUpdate
-	for _, t := range snap.ShadowsOf(def) {
-		if st := t.Shadow.State; st == spec.Faulted || st == spec.Paused {
-			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: resumed})
-		}
-	}
-	return errors.Join(m.cfg.Store.UpdateShadows(ctx, updates)...)
 }
 
 // resumed makes a topic ACTIVE under a new term: what an earlier life of the

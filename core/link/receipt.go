@@ -106,7 +106,7 @@ func (f *failover) receipt(ctx context.Context) (*Receipt, error) {
 		lags = append(lags, rt.Loss)
 		r.Topics = append(r.Topics, rt)
 	}
-	r.Loss = worst(lags)
+	r.Loss = Worst(lags)
 	r.Finished = f.l.cfg.Now()
 	return r, nil
 }
@@ -147,7 +147,7 @@ func (f *failover) receiptTopic(ctx context.Context, snap *metadata.Snapshot, id
 		lags = append(lags, rp.Loss)
 		rt.Partitions = append(rt.Partitions, rp)
 	}
-	rt.Loss = worst(lags)
+	rt.Loss = Worst(lags)
 	return rt, nil
 }
 

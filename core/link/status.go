@@ -24,6 +24,33 @@ type Status struct {
 	Excluded  []string // source topics the filter leaves out, at most excludedShown
 	ExcludedN int
 	Refused   int64 // answers dropped because their bytes were wrong
+	Rate      Rate
+}
+
+// Rate is what a link copied per second, over at least rateSpan.
+type Rate struct{ Records, Bytes float64 }
+
+const rateSpan = time.Second
+
+// rateSample is where the counters stood when the last rate was taken.
+type rateSample struct {
+	at             time.Time
+	records, bytes int64
+	rate           Rate
+}
+
+// next is the sample after the counters moved on; calls that come too soon
+// after each other see the same rate.
+func (r rateSample) next(at time.Time, records, bytes int64) rateSample {
+	if r.at.IsZero() {
+		return rateSample{at: at, records: records, bytes: bytes}
+	}
+	span := at.Sub(r.at)
+	if span < rateSpan {
+		return r
+	}
+	per := func(now, then int64) float64 { return float64(max(0, now-then)) / span.Seconds() }
+	return rateSample{at: at, records: records, bytes: bytes, rate: Rate{Records: per(records, r.records), Bytes: per(bytes, r.bytes)}}
 }
 
 // TopicStatus is one shadow topic.
@@ -55,6 +82,7 @@ func (l *Link) Status(ctx context.Context) (*Status, error) {
 	}
 	st := &Status{Link: def, At: l.cfg.Now()}
 	var lags []Lag
+	var records, bytes int64
 	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
 		ts := l.topicStatus(def, t, parts, st.At)
 		if !ts.State.Writable() {
@@ -62,14 +90,19 @@ func (l *Link) Status(ctx context.Context) (*Status, error) {
 		}
 		for _, p := range ts.Partitions {
 			st.Refused += p.Refused
+			records, bytes = records+p.FetchedRecords, bytes+p.FetchedBytes
 			if p.SeenAt.After(st.LastSeen) {
 				st.LastSeen = p.SeenAt
 			}
 		}
 		st.Topics = append(st.Topics, ts)
 	}
-	st.Lag = worst(lags)
+	st.Lag = Worst(lags)
 	l.sourceStatus(st)
+	l.mu.Lock()
+	l.state.rate = l.state.rate.next(st.At, records, bytes)
+	st.Rate = l.state.rate.rate
+	l.mu.Unlock()
 	return st, nil
 }
 
@@ -125,7 +158,7 @@ func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.Pa
 		lags = append(lags, p.Lag)
 		ts.Partitions = append(ts.Partitions, p)
 	}
-	ts.Lag = worst(lags)
+	ts.Lag = Worst(lags)
 	return ts
 }
 

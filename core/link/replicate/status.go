@@ -12,8 +12,10 @@ type PartitionStatus struct {
 	Topic     string
 	Broker    Broker
 	Following bool // fetched from a connected broker right now
-	LogStart  int64
-	LogEnd    int64
+	// LeaderEpoch is the source leader's, -1 when it does not say.
+	LeaderEpoch int32
+	LogStart    int64
+	LogEnd      int64
 	Progress
 }
 
@@ -54,7 +56,7 @@ func (w *Worker) VisitBrokers(do func(Broker, bool, FetcherStats)) {
 func (f *Fetcher) connected() bool { return f.state == idle || f.state == fetching }
 
 func (r *Replicator) status() PartitionStatus {
-	st := PartitionStatus{Partition: r.Partition, Topic: r.Topic, Broker: r.Broker,
+	st := PartitionStatus{Partition: r.Partition, Topic: r.Topic, Broker: r.Broker, LeaderEpoch: r.LeaderEpoch,
 		LogStart: r.part.Log.StartOffset(), LogEnd: r.part.Log.EndOffset(), Progress: r.progress}
 	if f := r.owner; f != nil {
 		st.Following = f.connected()
