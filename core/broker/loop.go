@@ -1,0 +1,82 @@
+package broker
+
+import (
+	"errors"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"umbra/shard"
+)
+
+// scratchBytes is where a connection's bytes arrive when it is not in the
+// middle of a frame; frames that lie whole in it are never copied.
+const scratchBytes = 64 << 10
+
+// loop is what the broker keeps on one shard. Loop only.
+type loop struct {
+	broker   *Broker
+	shard    *shard.Shard
+	scratch  []byte // lent to one connection from Buffers to Received
+	stats    Stats
+	logs     logGate
+	software *regexp.Regexp
+
+	frameBytes int64   // held by connections' partial and waiting frames
+	starved    []*conn // not read because of FrameBytesMax or the arena's budget
+}
+
+func newLoop(b *Broker, s *shard.Shard, shards int) *loop {
+	return &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern()}
+}
+
+// postRetry is how long a loop waits before it tries a full mailbox again.
+const postRetry = time.Millisecond
+
+// post sends f to another shard's loop from this one. A full mailbox is tried
+// again until it takes f: use it for answers, whose number is bounded by the
+// questions. lost runs here instead when the other shard has stopped.
+func (l *loop) post(to *shard.Shard, f, lost func()) {
+	switch err := to.Post(f); {
+	case err == nil:
+	case errors.Is(err, shard.ErrMailboxFull):
+		l.shard.After(postRetry, func() { l.post(to, f, lost) })
+	case lost != nil:
+		lost()
+	}
+}
+
+// logGate lets one line per kind and logEvery through and counts the rest.
+// Loop only.
+type logGate struct {
+	kinds map[string]*gate
+}
+
+type gate struct {
+	last       time.Time
+	suppressed int
+}
+
+const logEvery = 10 * time.Second
+
+// say logs a line of its kind, or counts it. kind must be one of a few
+// constants: it is a key that is kept.
+func (g *logGate) say(log *slog.Logger, now time.Time, kind string, args ...any) {
+	if g.kinds == nil {
+		g.kinds = map[string]*gate{}
+	}
+	k := g.kinds[kind]
+	if k == nil {
+		k = &gate{}
+		g.kinds[kind] = k
+	}
+	if !k.last.IsZero() && now.Sub(k.last) < logEvery {
+		k.suppressed++
+		return
+	}
+	if k.suppressed > 0 {
+		args = append(args, "more_like_it", k.suppressed)
+	}
+	k.last, k.suppressed = now, 0
+	log.Warn(kind, args...)
+}
