@@ -145,13 +145,13 @@ func socketDir(dir string) (path string, remove func(), err error) {
 
 // dial connects to an external etcd and asks one endpoint for its status.
 func dial(ctx context.Context, o Options, log *slog.Logger) (*backend, error) {
-	client, err := clientv3.New(clientv3.Config{Endpoints: o.Endpoints, DialTimeout: 5 * time.Second,
+	client, err := clientv3.New(clientv3.Config{Endpoints: o.Endpoints, Username: o.User, Password: o.Password, DialTimeout: 5 * time.Second,
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
 		MaxCallSendMsgSize: requestBytes, Logger: newZap(log)})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd %v: %w", o.Endpoints, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, o.OpTimeout)
 	defer cancel()
 	var errs []error
 	for _, endpoint := range o.Endpoints {

@@ -10,8 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"umbra/core/link/spec"
 )
+
+// A closed Store leaves nothing running, etcd included.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tempDir is short enough for Unix sockets.
 func tempDir(t testing.TB) string {

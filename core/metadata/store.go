@@ -18,9 +18,11 @@ import (
 type Options struct {
 	Dir       string   // of the embedded etcd; unused with Endpoints
 	Endpoints []string // of an external etcd; empty: embedded
-	Prefix    string   // of every key; default "/umbra"
-	BrokerID  int32    // this node
-	Shards    int      // new partitions are spread over so many; default 1
+	User      string   // at an external etcd; "" does not authenticate
+	Password  string
+	Prefix    string // of every key; default "/umbra"
+	BrokerID  int32  // this node
+	Shards    int    // new partitions are spread over so many; default 1
 	// Configs validates topic configs; default: Kafka's own defaults.
 	Configs     *Configs
 	QuotaBytes  int64            // of the embedded etcd; default 1 GiB

@@ -115,8 +115,34 @@ func TestLongDirectoryAndExternalEndpoint(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
-	if _, err := Open(ctx, Options{Endpoints: []string{"unix://" + filepath.Join(dir, "none.sock")}, Log: quiet()}); !errors.Is(err, ErrUnavailable) {
+	if _, err := Open(ctx, Options{Endpoints: []string{"unix://" + filepath.Join(dir, "none.sock")}, OpTimeout: 300 * time.Millisecond, Log: quiet()}); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("unreachable endpoint: %v", err)
+	}
+}
+
+func TestExternalEtcdWithPassword(t *testing.T) {
+	ctx, dir := deadline(t), filepath.Join(tempDir(t), "md")
+	owner := open(t, Options{Dir: dir})
+	endpoint := []string{"unix://" + filepath.Join(dir, "client.sock")}
+	for _, step := range []func() error{
+		func() error { _, err := owner.client.UserAdd(ctx, "root", "pw"); return err },
+		func() error { _, err := owner.client.UserGrantRole(ctx, "root", "root"); return err },
+		func() error { _, err := owner.client.AuthEnable(ctx); return err },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	far := open(t, Options{Endpoints: endpoint, User: "root", Password: "pw"})
+	must(far.CreateTopic(ctx, NewTopic{Name: "a"}))(t)
+	for _, o := range []Options{{User: "root", Password: "wrong"}, {}} {
+		o.Endpoints, o.Log = endpoint, quiet()
+		if s, err := Open(ctx, o); err == nil {
+			s.Close()
+			t.Errorf("user %q password %q was let in", o.User, o.Password)
+		} else if strings.Contains(err.Error(), "wrong") {
+			t.Errorf("the password is in the error: %v", err)
+		}
 	}
 }
 
