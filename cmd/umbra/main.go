@@ -15,7 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, newApp(), nil, os.Args[1:])
+	code := run(ctx, newApp(), newServe, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -35,7 +35,7 @@ func startNode(t testing.TB, dir, engine string, checkpoint func(spec.FailoverSt
 	if err != nil {
 		t.Fatal(err)
 	}
-	keeper := placement.Start(store, group, dir+"/data", log)
+	keeper := placement.Start(store, group, placement.Config{Dir: dir + "/data", Log: log})
 	n := &node{store: store, group: group, keeper: keeper}
 	n.manager = link.Start(link.Config{Store: store, Group: group, Keeper: keeper, DataDir: dir, Version: "test", Log: log, Now: time.Now,
 		Dial: source.PlainDialer, RecordsMax: 64 << 20, Checkpoint: checkpoint})

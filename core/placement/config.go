@@ -1,12 +1,22 @@
 package placement
 
 import (
+	"log/slog"
 	"math"
 	"time"
 
 	"umbra/core/metadata"
 	"umbra/shard/segment"
 )
+
+// Config is where logs are kept and how soon they are flushed when nobody
+// waits for it. A zero interval or size is the log's own default.
+type Config struct {
+	Dir           string        // holds one directory per partition, TOPIC-INDEX
+	FlushInterval time.Duration // for topics that do not set flush.ms
+	FlushBytes    int64
+	Log           *slog.Logger
+}
 
 // SegmentConfig is a topic's effective configs as its logs understand them.
 func SegmentConfig(c *metadata.Configs, t *metadata.Topic) segment.Config {

@@ -29,7 +29,7 @@ const openersMax = 8
 type Keeper struct {
 	store *metadata.Store
 	group *shard.Group
-	dir   string
+	cfg   Config
 	log   *slog.Logger
 
 	work   chan *metadata.Snapshot // newest wins
@@ -52,9 +52,9 @@ type placed struct {
 // Start opens every partition of the store's snapshot and follows the store
 // until Stop. It returns when all of them are open or have failed; a partition
 // that fails is reported by Err and does not keep the others from serving.
-func Start(store *metadata.Store, group *shard.Group, dir string, log *slog.Logger) *Keeper {
+func Start(store *metadata.Store, group *shard.Group, cfg Config) *Keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	k := &Keeper{store: store, group: group, dir: dir, log: log, work: make(chan *metadata.Snapshot, 1),
+	k := &Keeper{store: store, group: group, cfg: cfg, log: cfg.Log, work: make(chan *metadata.Snapshot, 1),
 		ctx: ctx, stop: stop, done: make(chan struct{}), known: map[kafkaproto.TopicID]*placed{}, moved: make(chan struct{})}
 	k.cancel = store.Subscribe(func(_, s *metadata.Snapshot) { k.offer(s) })
 	k.apply(store.Snapshot())
@@ -178,7 +178,7 @@ func (k *Keeper) open(t *metadata.Topic, index int32) error {
 	return k.group.Open(shard.PartitionDef{
 		ID:          shard.PartitionID{Topic: t.ID, Index: index},
 		Topic:       t.Name,
-		Dir:         filepath.Join(k.dir, fmt.Sprintf("%s-%d", t.Name, index)),
+		Dir:         filepath.Join(k.cfg.Dir, fmt.Sprintf("%s-%d", t.Name, index)),
 		LeaderEpoch: p.LeaderEpoch,
 		Term:        t.Term(),
 		Config:      k.segmentConfig(t),
@@ -285,6 +285,10 @@ func (k *Keeper) Err(id shard.PartitionID) error {
 // source's start (S5), never by the local clock.
 func (k *Keeper) segmentConfig(t *metadata.Topic) segment.Config {
 	c := SegmentConfig(k.store.Configs(), t)
+	if c.FlushInterval == 0 {
+		c.FlushInterval = k.cfg.FlushInterval
+	}
+	c.FlushBytes = k.cfg.FlushBytes
 	if !t.Writable() {
 		c.Retention, c.RetentionBytes = -1, -1
 	}
