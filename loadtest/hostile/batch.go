@@ -57,3 +57,14 @@ func baseOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw)) }
 func lastOf(raw []byte) int64 {
 	return baseOf(raw) + int64(int32(binary.BigEndian.Uint32(raw[atDelta:])))
 }
+
+// SetProducer makes a batch one of an idempotent (or transactional) producer.
+func SetProducer(raw []byte, id int64, epoch int16, sequence int32, transactional bool) {
+	binary.BigEndian.PutUint64(raw[43:], uint64(id))
+	binary.BigEndian.PutUint16(raw[51:], uint16(epoch))
+	binary.BigEndian.PutUint32(raw[53:], uint32(sequence))
+	if transactional {
+		raw[22] |= 1 << 4
+	}
+	seal(raw)
+}

@@ -237,3 +237,14 @@ func encode(resp kmsg.Response, corr int32) []byte {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	return b
 }
+
+// Truth is the batches a partition really holds, whatever is told about them.
+func (s *Server) Truth(topic string, partition int32) ([][]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(topic, [16]byte{}, partition)
+	if p == nil {
+		return nil, fmt.Errorf("hostile source has no %s/%d", topic, partition)
+	}
+	return append([][]byte(nil), p.batches...), nil
+}
