@@ -140,3 +140,81 @@ func TestFetchNamesKnownReleases(t *testing.T) {
 		t.Fatalf("Fetch of an unknown release: %v, want an error that lists the known ones", err)
 	}
 }
+
+// The layout for unclean elections does what it is for: a broker that has not
+// everything becomes leader, with a higher epoch, and the rest is lost.
+func TestUncleanLosesATail(t *testing.T) {
+	kafka.NeedHarness(t)
+	c := kafka.Run(t, kafka.Unclean())
+	ctx := within(t, 3*time.Minute)
+	if _, err := c.Dist.Tool(ctx, "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", c.Bootstrap(), "--create", "--topic", "t",
+		"--replica-assignment", "1:2", "--config", "unclean.leader.election.enable=true", "--config", "min.insync.replicas=1"); err != nil {
+		t.Fatal(err)
+	}
+	write := func(n int, seeds ...string) {
+		t.Helper()
+		cl, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.MetadataMinAge(100*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		for range n {
+			if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "t", Value: []byte("x")}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	partition := func(addr string) kadm.PartitionDetail {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		meta, err := kadm.NewClient(cl).Metadata(ctx, "t")
+		if err != nil {
+			return kadm.PartitionDetail{}
+		}
+		return meta.Topics["t"].Partitions[0]
+	}
+	await := func(what string, cond func() bool) {
+		t.Helper()
+		for !cond() {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s: still not so", what)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	one, two := c.Broker(1), c.Broker(2)
+	write(20, c.Seeds()...)
+	if err := two.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	await("broker 1 is alone in sync", func() bool { p := partition(one.Addr); return len(p.ISR) == 1 && p.ISR[0] == 1 })
+	write(10, one.Addr)
+	before := partition(one.Addr).LeaderEpoch
+	if err := one.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	await("broker 2 leads", func() bool { return partition(two.Addr).Leader == 2 })
+	if after := partition(two.Addr).LeaderEpoch; after <= before {
+		t.Errorf("leader epoch %d after the election, %d before", after, before)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(two.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := ends.Lookup("t", 0); o.Offset != 20 {
+		t.Errorf("the new leader has %d records, want the first 20", o.Offset)
+	}
+	write(5, two.Addr)
+}
