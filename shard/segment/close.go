@@ -18,7 +18,13 @@ func (l *Log) Close(done func(error)) {
 	}
 	l.exclusively(exclusive{flush: true, needsQuiet: true,
 		run:   func(ended func()) { l.close(l.finalWork(), ended, done) },
-		abort: func(error) { l.close(nil, func() {}, done) },
+		abort: func(err error) {
+			if l.closed {
+				done(err)
+				return
+			}
+			l.close(nil, func() {}, done)
+		},
 	})
 }
 
@@ -66,9 +72,7 @@ func (l *Log) close(work func() error, ended func(), done func(error)) {
 		for len(l.excl) > 0 {
 			x := l.excl[0]
 			l.excl = l.excl[1:]
-			if x.abort != nil && !x.needsQuiet {
-				x.abort(ErrClosed)
-			}
+			x.abort(ErrClosed)
 		}
 		done(err)
 	})

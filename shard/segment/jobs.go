@@ -43,6 +43,10 @@ type exclusive struct {
 }
 
 func (l *Log) exclusively(x exclusive) {
+	if l.closed {
+		x.abort(ErrClosed)
+		return
+	}
 	l.excl = append(l.excl, x)
 	l.sync.want = max(l.sync.want, l.vend())
 	l.markDirty()
@@ -89,8 +93,6 @@ func (l *Log) abortExclusives(quiet bool) {
 		x := l.excl[0]
 		l.excl[0] = exclusive{}
 		l.excl = l.excl[1:]
-		if x.abort != nil {
-			x.abort(l.failed)
-		}
+		x.abort(l.failed)
 	}
 }

@@ -21,8 +21,15 @@ func (r *loader) checkFloor() error {
 }
 
 // dropBelowStart finishes what a move of the log start left to do. The newest
-// segment stays: it says where the log ends.
+// segment stays: it says where the log ends. What the state knows of the
+// others is put on disk before they go.
 func (r *loader) dropBelowStart() error {
+	if len(r.out.segs) < 2 || r.out.segs[0].last >= r.out.start {
+		return nil
+	}
+	if err := writeAtomic(r.dir, fileName(r.out.end(), stateSuffix), r.out.state.Encode(nil)); err != nil {
+		return err
+	}
 	for len(r.out.segs) > 1 && r.out.segs[0].last < r.out.start {
 		if err := r.removeSegment(r.out.segs[0].base); err != nil {
 			return err

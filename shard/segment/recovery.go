@@ -113,7 +113,7 @@ type loader struct {
 func load(dir string, cfg Config, env *Env) (*recovered, error) {
 	r := &loader{dir: dir, cfg: cfg, env: env, out: &recovered{state: new(State)}}
 	for _, step := range []func() error{r.readMeta, r.finishReset, r.tidy, r.findSegments, r.checkFloor,
-		r.dropBelowStart, r.replayState, r.openActive, r.saveMeta} {
+		r.replayState, r.dropBelowStart, r.openActive, r.saveMeta} {
 		if err := step(); err != nil {
 			r.closeFiles()
 			return nil, err
