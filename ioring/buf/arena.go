@@ -98,22 +98,23 @@ func (a *Arena) Alloc(n int) (*Slab, error) {
 		}
 	}
 	s := a.free[c]
+	a.checkPoison(s)
 	a.free[c] = s.next
 	s.next = nil
 	s.ext.used++
 	a.live[c].Add(1)
 	a.limit.eased(len(s.mem))
-	a.give(s)
+	s.refs.Store(1)
 	return s, nil
 }
 
-func (a *Arena) give(s *Slab) {
-	if a.cfg.Poison && s.ext != nil {
-		if i := firstNot(s.mem, poisonByte); i >= 0 {
-			panic(fmt.Sprintf("BUG: slab of %d bytes was written at byte %d after its release", len(s.mem), i))
-		}
+func (a *Arena) checkPoison(s *Slab) {
+	if !a.cfg.Poison {
+		return
 	}
-	s.refs.Store(1)
+	if i := firstNot(s.mem, poisonByte); i >= 0 {
+		panic(fmt.Sprintf("BUG: slab of %d bytes was written at byte %d after its release", len(s.mem), i))
+	}
 }
 
 func (a *Arena) allocJumbo(n int) (*Slab, error) {
@@ -132,7 +133,7 @@ func (a *Arena) allocJumbo(n int) (*Slab, error) {
 	a.jumboBytes.Add(int64(size))
 	a.mapped.Add(int64(size))
 	a.limit.eased(size)
-	a.give(s)
+	s.refs.Store(1)
 	return s, nil
 }
 
