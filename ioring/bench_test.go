@@ -150,3 +150,20 @@ func cpuNow() time.Duration {
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// What does a shard pay for its ring at start?
+func BenchmarkNewClose(b *testing.B) {
+	for _, engine := range []string{ioring.EngineUring, ioring.EnginePwrite} {
+		b.Run(engine, func(b *testing.B) {
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			must(b, err)
+			defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := ioring.New(ioring.Config{Engine: engine, Bell: pair[1]})
+				must(b, err)
+				must(b, r.Close())
+			}
+		})
+	}
+}
