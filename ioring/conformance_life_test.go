@@ -260,7 +260,7 @@ func TestTrimmedExtentsAreForgotten(t *testing.T) {
 			out.Release()
 			g.arena.Trim()
 		}
-		if s := g.ring.Stats(); engine == ioring.EngineUring && s.Fixed == 0 {
+		if s := g.ring.Stats(); engine == ioring.EngineUring && s.Fixed == 0 && os.Getuid() == 0 {
 			t.Error("no transfer used registered memory")
 		}
 	})

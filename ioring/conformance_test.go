@@ -16,9 +16,9 @@ import (
 func TestRoundTrip(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		sizes := []int{1, 511, 512, 4095, 4096, 4097, 64 << 10, 272 << 10, 1<<20 + 1, 4 << 20, 5<<20 + 12288}
+		g := newRig(t, ioring.Config{Engine: engine})
 		for _, direct := range []bool{false, true} {
 			for _, size := range sizes {
-				g := newRig(t, ioring.Config{Engine: engine})
 				f := g.open(fmt.Sprintf("log%v%d", direct, size), direct)
 				if size%f.Align() != 0 {
 					continue

@@ -16,7 +16,12 @@ import (
 	"umbra/ioring/buf"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(forbidEnv) != "" {
+		forbiddenChild()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must happen; reaching it fails.
 const patience = 30 * time.Second
@@ -69,7 +74,10 @@ func newRig(t testing.TB, cfg ioring.Config) *rig {
 		Budget: 512 << 20,
 		Poison: poison,
 		OnExtent: func(mem []byte, i int) {
-			if err := g.ring.Register(mem, i); err != nil {
+			err := g.ring.Register(mem, i)
+			if errors.Is(err, unix.ENOMEM) { // no root, small memlock limit: works unregistered
+				t.Log(err)
+			} else if err != nil {
 				t.Errorf("register: %v", err)
 			}
 		},
