@@ -17,6 +17,9 @@ type Config struct {
 	Store *metadata.Store
 	Log   *slog.Logger     // default slog.Default()
 	Now   func() time.Time // default time.Now
+	// LogDir is the directory that holds the partitions' directories, absolute;
+	// DescribeLogDirs reports it.
+	LogDir string
 
 	// RequestsMax is how many requests of one connection are answered at a
 	// time; the next ones wait in the connection. Default 32.

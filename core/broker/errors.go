@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"umbra/core/link/spec"
 	"umbra/core/metadata"
 	"umbra/ioring/buf"
 	"umbra/kafkaproto"
@@ -114,11 +115,19 @@ func message(err error) *string {
 	return &text
 }
 
-// readOnly says that a shadow topic refuses a change, nil when t is writable.
+// readOnly says that a shadow topic refuses a change, and what to do about it;
+// nil when t is writable.
 func readOnly(t *metadata.Topic) error {
 	if t.Writable() {
 		return nil
 	}
-	return refuse(kafkaproto.PolicyViolation,
-		"topic %q is a shadow of link %q in state %s and is read-only; fail it over to write to it", t.Name, t.Shadow.Link, t.Shadow.State)
+	s := t.Shadow
+	state, next := s.State.String(), fmt.Sprintf("umbra failover %s --topic %s", s.Link, t.Name)
+	if !s.Reason.IsZero() {
+		state += ", " + string(s.Reason.Code)
+	}
+	if s.State == spec.FailingOver {
+		next = fmt.Sprintf("its failover is under way; umbra link status %s", s.Link)
+	}
+	return refuse(kafkaproto.PolicyViolation, "topic %q is a shadow of link %q (%s) and is read-only; to make it writable: %s", t.Name, s.Link, state, next)
 }
