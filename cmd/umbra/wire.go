@@ -172,9 +172,10 @@ func (d *daemon) info() api.BrokerInfo {
 	b := thisBuild()
 	ring := d.group.Shard(0).Ring()
 	snap := d.store.Snapshot()
+	pinned, _ := d.group.Pinned()
 	return api.BrokerInfo{Version: b.Version, Commit: b.Commit, GoVersion: runtime.Version(), PID: os.Getpid(), StartedAt: d.began,
 		ClusterID: snap.ClusterID, NodeID: snap.Broker.ID, Listen: d.listen(), Advertise: d.advertise(), Metrics: d.cfg.Ops.HTTP, Admin: d.cfg.AdminSocket(),
-		DataDir: d.cfg.Storage.Dir, Shards: d.group.Len(), Pinned: d.group.Pinned(), Engine: ring.Engine(), EngineReason: ring.Reason()}
+		DataDir: d.cfg.Storage.Dir, Shards: d.group.Len(), Pinned: pinned, Engine: ring.Engine(), EngineReason: ring.Reason()}
 }
 
 func (d *daemon) startOps(context.Context) error {
