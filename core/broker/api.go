@@ -11,30 +11,20 @@ type handler func(*request)
 // line per API, versions as in kafkaproto.Lookup.
 func handlerFor(key int16) handler {
 	switch key {
+	case kafkaproto.KeyProduce:
+		return handleProduce
+	case kafkaproto.KeyFetch:
+		return handleFetch
+	case kafkaproto.KeyListOffsets:
+		return handleListOffsets
+	case kafkaproto.KeyFindCoordinator:
+		return handleFindCoordinator
+	case kafkaproto.KeyInitProducerID:
+		return handleInitProducerID
+	case kafkaproto.KeyOffsetForLeaderEpoch:
+		return handleOffsetForLeaderEpoch
 	case kafkaproto.KeyApiVersions:
 		return handleApiVersions
-	case kafkaproto.KeyMetadata:
-		return handleMetadata
-	case kafkaproto.KeyCreateTopics:
-		return handleCreateTopics
-	case kafkaproto.KeyDeleteTopics:
-		return handleDeleteTopics
-	case kafkaproto.KeyDeleteRecords:
-		return handleDeleteRecords
-	case kafkaproto.KeyDescribeConfigs:
-		return handleDescribeConfigs
-	case kafkaproto.KeyAlterConfigs:
-		return handleAlterConfigs
-	case kafkaproto.KeyDescribeLogDirs:
-		return handleDescribeLogDirs
-	case kafkaproto.KeyCreatePartitions:
-		return handleCreatePartitions
-	case kafkaproto.KeyIncrementalAlterConfigs:
-		return handleIncrementalAlterConfigs
-	case kafkaproto.KeyDescribeCluster:
-		return handleDescribeCluster
-	case kafkaproto.KeyDescribeTopicPartitions:
-		return handleDescribeTopicPartitions
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ type Config struct {
 	// Default 100,000. The number of sessions is bounded by the broker property
 	// max.incremental.fetch.session.cache.slots.
 	SessionPartitionsMax int
+	// AckWritten answers acks=all when the records are written, not when they
+	// are fsynced: a power loss can then take what one flush window held.
+	AckWritten bool
 }
 
 func (c Config) withDefaults() Config {

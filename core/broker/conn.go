@@ -145,7 +145,7 @@ func (c *conn) pump() {
 	}
 	c.pumping = true
 	defer func() { c.pumping = false }()
-	for !c.closed && c.waiting.len() > 0 && !c.blocked(keyOf(c.waiting.front().mem)) {
+	for !c.closed && c.waiting.len() > 0 && !c.blocked(apiKeyOf(c.waiting.front().mem)) {
 		f := c.waiting.pop()
 		c.waitingBytes -= f.size
 		if err := c.begin(f.mem, f); err != nil {
@@ -156,8 +156,8 @@ func (c *conn) pump() {
 	c.readOn()
 }
 
-// keyOf peeks at a whole request's API key.
-func keyOf(b []byte) int16 {
+// apiKeyOf peeks at a whole request's API key.
+func apiKeyOf(b []byte) int16 {
 	if len(b) < 2 {
 		return -1
 	}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"time"
 
+	"umbra/kafkaproto"
+	"umbra/kafkaproto/batch"
 	"umbra/shard"
 )
 
@@ -22,12 +24,18 @@ type loop struct {
 	logs     logGate
 	software *regexp.Regexp
 
+	topics   map[kafkaproto.TopicID]*topicSettings // cache of settings
+	unpack   batch.Scratch                         // for batches checked on the loop
+	sessions sessions
+
 	frameBytes int64   // held by connections' partial and waiting frames
 	starved    []*conn // not read because of FrameBytesMax or the arena's budget
 }
 
 func newLoop(b *Broker, s *shard.Shard, shards int) *loop {
-	return &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern()}
+	return &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern(),
+		unpack:   batch.Scratch{UnpackMax: unpackedHereMax},
+		sessions: newSessions(b.settings.FetchSessionsMax, b.cfg.SessionPartitionsMax, s.ID(), shards)}
 }
 
 // postRetry is how long a loop waits before it tries a full mailbox again.

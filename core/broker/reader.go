@@ -101,7 +101,7 @@ func (c *conn) next(in []byte) (rest []byte, more bool, err error) {
 // arrived takes a whole request: it begins now, or waits. f owns b, or is nil
 // and b is borrowed.
 func (c *conn) arrived(b []byte, f *frame) error {
-	if c.waiting.len() == 0 && !c.blocked(keyOf(b)) {
+	if c.waiting.len() == 0 && !c.blocked(apiKeyOf(b)) {
 		return c.begin(b, f)
 	}
 	if f == nil {

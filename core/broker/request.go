@@ -116,6 +116,19 @@ func (r *request) release() {
 	}
 }
 
+// countError counts an error that the client is told, and logs one that is
+// our own failure.
+func (r *request) countError(act string, err error) {
+	if err == nil {
+		return
+	}
+	c := code(err)
+	r.loop.stats.countError(c)
+	if c == kafkaproto.UnknownServerError || c == kafkaproto.KafkaStorageError {
+		r.loop.logs.say(r.broker.log, r.broker.now(), act+" failed", "error", err)
+	}
+}
+
 // hold keeps the requests behind this one from being begun until unhold or the
 // request's end: what they do must not overtake what this one does.
 func (r *request) hold() {

@@ -1,6 +1,10 @@
 package broker
 
-import "time"
+import (
+	"time"
+
+	"umbra/kafkaproto"
+)
 
 // latencyBuckets is how many buckets a latency histogram has.
 const latencyBuckets = 28
@@ -12,9 +16,12 @@ const keysMax = 128
 // copy by Broker.Stats.
 type Stats struct {
 	Requests [keysMax]uint64 // by API key
-	Errors   map[int16]uint64
-	BytesIn  uint64 // request frames
-	BytesOut uint64 // response frames
+	Errors   map[kafkaproto.ErrorCode]uint64
+	// ShadowRejected counts writes to shadow topics that were refused, by topic
+	// (umbra_shadow_writes_rejected_total).
+	ShadowRejected map[string]uint64
+	BytesIn        uint64 // request frames
+	BytesOut       uint64 // response frames
 
 	// Latency counts requests by the time from the whole request to its queued
 	// response: bucket i holds those below 2^i microseconds, the last one the
@@ -36,4 +43,19 @@ func (s *Stats) observe(took time.Duration) {
 	}
 	s.Latency[i]++
 	s.LatencyMicros += us
+}
+
+// countError counts an error that a client was told.
+func (s *Stats) countError(c kafkaproto.ErrorCode) {
+	if s.Errors == nil {
+		s.Errors = map[kafkaproto.ErrorCode]uint64{}
+	}
+	s.Errors[c]++
+}
+
+func (s *Stats) rejectShadow(topic string) {
+	if s.ShadowRejected == nil {
+		s.ShadowRejected = map[string]uint64{}
+	}
+	s.ShadowRejected[topic]++
 }

@@ -1,0 +1,219 @@
+package broker
+
+import (
+	"time"
+
+	"umbra/core/metadata"
+	"umbra/kafkaproto"
+	"umbra/shard"
+)
+
+// Fetch (key 1, versions 4-17) returns record batches as they lie in the log,
+// from where they lie: a response is its head and spans of slabs.
+//
+// A fetch goes through rounds. A round looks at every partition and reads what
+// there is, on one owning loop after the other with what is left of the byte
+// budget (visit.go). It is answered when there are min_bytes or an error, or
+// when max_wait is over; else it gives back what it read and parks until a
+// partition moves (park.go). One fetch of a connection is under way at a time.
+//
+//	v5:  log start offset
+//	v7:  incremental sessions (session.go)
+//	v9:  current leader epoch: 74 for an older one, 75 for a newer one
+//	v11: rack; there is one replica, so the preferred one is always -1
+//	v12: last fetched epoch, answered with a diverging epoch
+//	v13: topics by id, 100 for one that does not exist
+//	v16: the leader's address with NOT_LEADER_OR_FOLLOWER and the two fencing errors
+//
+// Where we differ: a partition's last stable offset counts as changed data of
+// an incremental session, too. Followers are served like consumers.
+func handleFetch(r *request) {
+	f := &fetch{r: r, loop: r.loop}
+	if !decode(r, &f.m) {
+		return
+	}
+	f.maxBytes = min(max(int(f.m.MaxBytes), 0), r.broker.settings.FetchBytesMax)
+	f.committed = f.m.IsolationLevel == 1
+	if err := f.openSession(); err != nil {
+		f.answerError(err)
+		return
+	}
+	r.conn.fetching = f
+	f.deadline = r.broker.now().Add(time.Duration(max(f.m.MaxWaitMillis, 0)) * time.Millisecond)
+	f.round()
+}
+
+// fetch is one Fetch request under way. It belongs to the connection's loop.
+type fetch struct {
+	r           *request
+	loop        *loop
+	m           kafkaproto.FetchRequest
+	snap        *metadata.Snapshot
+	session     *session // nil: without
+	incremental bool     // only what changed is answered
+	items       []*fetchItem
+	maxBytes    int
+	committed   bool
+	deadline    time.Time
+
+	visits    []*visit // of this round, those that are to come
+	left      int      // bytes of this round's budget
+	got       int      // bytes of this round
+	again     bool     // memory was short: another round soon
+	timer     *shard.Timer
+	watches   []*watch // parked on these
+	parked    bool
+	woken     bool
+	cancelled bool
+}
+
+// fetchItem is one partition of a fetch. While a visit is under way it belongs
+// to the loop that is visited.
+type fetchItem struct {
+	// As asked for.
+	name         string             // up to v12
+	id           kafkaproto.TopicID // from v13 on
+	index        int32
+	offset       int64
+	maxBytes     int
+	currentEpoch int32
+	lastEpoch    int32
+	part         *sessionPart // nil without a session
+
+	// As found in this round.
+	topic     *metadata.Topic
+	owner     *loop
+	pid       shard.PartitionID
+	committed bool
+	found     found
+}
+
+// round looks at all partitions once.
+func (f *fetch) round() {
+	f.snap = f.r.snapshot()
+	f.left, f.got, f.again = f.maxBytes, 0, false
+	f.visits = f.visits[:0]
+	for _, it := range f.items {
+		it.found = nothing()
+		it.topic, it.owner = nil, nil
+		if err := f.find(it); err != nil {
+			it.found.err = err
+			continue
+		}
+		if it.owner != f.loop && f.quiet(it) {
+			continue
+		}
+		f.visitFor(it.owner).add(it)
+	}
+	f.nextVisit()
+}
+
+// find resolves an item against the metadata.
+func (f *fetch) find(it *fetchItem) (err error) {
+	if f.r.version() >= 13 {
+		if it.topic = f.snap.ByID(it.id); it.topic == nil {
+			return refuse(kafkaproto.UnknownTopicID, "topic id %s does not exist", it.id)
+		}
+		err = checkIndex(it.topic, it.index)
+	} else {
+		it.topic, err = findByName(f.snap, it.name, it.index)
+	}
+	if err != nil {
+		return err
+	}
+	it.pid = partitionID(it.topic, it.index)
+	if it.owner = f.r.broker.loopOf(it.topic, it.index); it.owner == nil {
+		return f.r.broker.notOpen(it.pid)
+	}
+	return nil
+}
+
+// quiet answers for a partition of another loop that has nothing to read,
+// without asking that loop. It says false where only the owner can tell.
+func (f *fetch) quiet(it *fetchItem) bool {
+	p, open := f.r.broker.group().Published(it.pid)
+	if !open || it.lastEpoch >= 0 || it.offset < p.LogStart || it.offset > p.LogEnd || checkEpoch(it.currentEpoch, p.LeaderEpoch) != nil {
+		return false
+	}
+	it.found.highWatermark, it.found.lastStable, it.found.logStart, it.found.epoch = p.HighWatermark, p.LastStable, p.LogStart, p.LeaderEpoch
+	return it.offset >= it.found.bound(f.committed)
+}
+
+func (f *fetch) visitFor(owner *loop) *visit {
+	for _, v := range f.visits {
+		if v.owner == owner {
+			return v
+		}
+	}
+	v := &visit{fetch: f, home: f.loop, owner: owner, committed: f.committed}
+	f.visits = append(f.visits, v)
+	return v
+}
+
+// nextVisit goes to the next loop, or ends the round.
+func (f *fetch) nextVisit() {
+	if len(f.visits) == 0 || f.cancelled {
+		f.endRound()
+		return
+	}
+	v := f.visits[0]
+	f.visits = f.visits[1:]
+	v.left, v.any = f.left, f.got > 0
+	v.begin()
+}
+
+// visited takes what a visit brought.
+func (f *fetch) visited(v *visit) {
+	for _, it := range v.items {
+		f.got += it.found.bytes
+		f.again = f.again || it.found.short
+	}
+	f.left = f.maxBytes - f.got
+	f.nextVisit()
+}
+
+// endRound answers, or parks.
+func (f *fetch) endRound() {
+	switch {
+	case f.cancelled:
+		f.drop()
+		f.r.finish()
+	case f.ready() || !f.r.broker.now().Before(f.deadline):
+		f.answer()
+	default:
+		f.drop()
+		f.park()
+	}
+}
+
+// ready says whether what was found must not wait.
+func (f *fetch) ready() bool {
+	if len(f.items) == 0 || f.got >= int(f.m.MinBytes) {
+		return true
+	}
+	for _, it := range f.items {
+		if it.found.err != nil || it.found.diverging.EndOffset >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// drop gives back what was read and is not sent.
+func (f *fetch) drop() {
+	for _, it := range f.items {
+		it.found.release()
+	}
+}
+
+// cancel ends the fetch of a connection that is gone.
+func (f *fetch) cancel() {
+	if f.cancelled {
+		return
+	}
+	f.cancelled = true
+	if f.parked {
+		f.unpark()
+		f.r.finish()
+	}
+}

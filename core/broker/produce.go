@@ -1,0 +1,375 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"umbra/core/metadata"
+	"umbra/kafkaproto"
+	"umbra/kafkaproto/batch"
+	"umbra/kafkaproto/compress"
+	"umbra/shard"
+)
+
+// Produce (key 0, versions 3-11; 0-2 are advertised and close the connection,
+// see kafkaproto.API) appends one batch per partition.
+//
+// A request goes through three steps: check every batch here, on the
+// connection's loop; append, on the loops that own the partitions (append.go);
+// wait until what was appended is durable, if acks is all. The next request of
+// the connection begins when this one's appends are decided, so that the order
+// of appends is the order of sending; waiting for the disk holds nobody up.
+//
+//	acks=0   nothing is answered; an error closes the connection
+//	acks=1   answered after the append: what a crash of the machine can lose
+//	acks=-1  answered when fsynced
+//
+// Records of a compressed batch are unpacked to be checked, as in Kafka: small
+// ones here, others away from the loop. Batches are stored as they were sent:
+// compression.type does not recompress, and a wrong max timestamp in a batch's
+// head is not corrected.
+//
+//	v5:  log start offset
+//	v8:  record errors and a message
+//	v10: the leader with NOT_LEADER_OR_FOLLOWER
+//	v12: transactions of the second protocol; not served
+func handleProduce(r *request) {
+	p := r.loop.newProduce(r)
+	if !decode(r, &p.m) {
+		return
+	}
+	p.snap = r.snapshot()
+	p.deadline = p.now.Add(time.Duration(max(p.m.TimeoutMillis, 0)) * time.Millisecond)
+	for i := range p.m.Topics {
+		t := &p.m.Topics[i]
+		for j := range t.Partitions {
+			p.parts = append(p.parts, producePart{name: t.Topic, index: t.Partitions[j].Partition, base: -1, appendTime: -1, logStart: -1, records: t.Partitions[j].Records})
+		}
+	}
+	var heavy []int // parts whose records are unpacked away from the loop
+	for i := range p.parts {
+		later, err := p.check(&p.parts[i])
+		if err != nil {
+			p.parts[i].refuse(err)
+		} else if later {
+			heavy = append(heavy, i)
+		}
+	}
+	if len(heavy) == 0 {
+		p.place()
+		return
+	}
+	p.checkAway(heavy)
+}
+
+// produce is one Produce request under way. It belongs to the connection's loop;
+// loops that append for it get copies of what they need.
+type produce struct {
+	r        *request
+	m        kafkaproto.ProduceRequest // kept, with its memory, from request to request
+	snap     *metadata.Snapshot
+	now      time.Time
+	deadline time.Time
+	parts    []producePart
+	groups   int // append groups that have not placed their batches
+	open     int // append groups that are not through
+	timer    *shard.Timer
+	owned    bool // the batches do not lie in the loop's scratch
+	answered bool
+}
+
+// producePart is one partition of the request.
+type producePart struct {
+	name    string
+	index   int32
+	topic   *metadata.Topic
+	records []byte
+	batch   batch.View
+
+	done       bool
+	err        error
+	base       int64
+	appendTime int64
+	logStart   int64
+}
+
+func (p *producePart) refuse(err error) { p.err, p.done = err, true }
+
+func (l *loop) newProduce(r *request) *produce {
+	return &produce{r: r, now: l.broker.now()}
+}
+
+// check says whether a part may be appended; later is true when its records are
+// still to be unpacked and looked at.
+func (p *produce) check(part *producePart) (later bool, err error) {
+	r := p.r
+	if a := p.m.Acks; a < -1 || a > 1 {
+		return false, refuse(kafkaproto.InvalidRequiredAcks, "acks is %d; -1 (all), 0 and 1 are valid", a)
+	}
+	if part.topic, err = findByName(p.snap, part.name, part.index); err != nil {
+		return false, err
+	}
+	if part.topic.Internal {
+		return false, refuse(kafkaproto.InvalidTopicException, "topic %q is internal; clients do not write to it", part.name)
+	}
+	if err := readOnly(part.topic); err != nil {
+		r.loop.stats.rejectShadow(part.name)
+		return false, err
+	}
+	if p.m.TransactionID != nil {
+		return false, errTransactions()
+	}
+	u := rules{version: r.version(), now: p.now, TopicSettings: r.loop.settings(part.topic)}
+	if part.batch, err = u.oneBatch(part.records); err != nil {
+		return false, err
+	}
+	if err := u.head(part.batch); err != nil {
+		return false, err
+	}
+	if part.batch.Codec() == compress.None {
+		return false, u.records(part.batch, &r.loop.unpack)
+	}
+	if len(part.batch) > unpackHereMax {
+		return true, nil
+	}
+	err = u.records(part.batch, &r.loop.unpack)
+	if errors.Is(err, compress.ErrTooLarge) {
+		return true, nil
+	}
+	return false, err
+}
+
+const (
+	// unpackHereMax is the largest compressed batch that is unpacked on the
+	// loop, and unpackedHereMax what it may unpack to there: about 50 us.
+	unpackHereMax   = 8 << 10
+	unpackedHereMax = 64 << 10
+)
+
+// checkAway unpacks the records of the given parts on a worker, then goes on.
+func (p *produce) checkAway(heavy []int) {
+	r := p.r
+	r.hold()
+	p.own()
+	type job struct {
+		rules
+		batch batch.View
+		err   error
+	}
+	jobs := make([]job, len(heavy))
+	for i, n := range heavy {
+		part := &p.parts[n]
+		settings := *r.loop.settings(part.topic)
+		jobs[i] = job{rules: rules{version: r.version(), now: p.now, TopicSettings: &settings}, batch: part.batch}
+	}
+	unpackMax := r.broker.cfg.UnpackMax
+	r.loop.shard.Offload(func() error {
+		s := batch.Scratch{UnpackMax: unpackMax}
+		defer s.Codecs.Close()
+		for i := range jobs {
+			jobs[i].err = jobs[i].records(jobs[i].batch, &s)
+		}
+		return nil
+	}, func(err error) {
+		for i, n := range heavy {
+			switch e := jobs[i].err; {
+			case err != nil:
+				p.parts[n].refuse(err)
+			case errors.Is(e, compress.ErrTooLarge):
+				p.parts[n].refuse(refuse(kafkaproto.MessageTooLarge, "the batch unpacks to more than %d bytes; send smaller batches", unpackMax))
+			case e != nil:
+				p.parts[n].refuse(e)
+			}
+		}
+		p.place()
+	})
+}
+
+// own makes the records outlive the handler: those in the loop's scratch are
+// copied, those in a frame stay, for the request owns it.
+func (p *produce) own() {
+	if p.r.frame != nil || p.owned {
+		return
+	}
+	p.owned = true
+	for i := range p.parts {
+		if part := &p.parts[i]; !part.done {
+			part.batch = bytes.Clone(part.batch)
+		}
+	}
+}
+
+// place hands the batches that passed to the loops that own their partitions.
+func (p *produce) place() {
+	groups := p.group()
+	p.groups, p.open = len(groups), len(groups)
+	if len(groups) == 0 {
+		p.answer()
+		return
+	}
+	away := false
+	for _, g := range groups {
+		away = away || g.owner != p.r.loop
+	}
+	if away {
+		p.r.hold()
+		p.own()
+	}
+	for _, g := range groups {
+		for i := range g.jobs {
+			g.jobs[i].batch = p.parts[g.jobs[i].part].batch
+		}
+		g.begin()
+	}
+}
+
+// group sorts the parts by the loop that owns them.
+func (p *produce) group() []*appendGroup {
+	var groups []*appendGroup
+	for i := range p.parts {
+		part := &p.parts[i]
+		if part.done {
+			continue
+		}
+		owner := p.r.broker.loopOf(part.topic, part.index)
+		if owner == nil {
+			part.refuse(p.r.broker.notOpen(partitionID(part.topic, part.index)))
+			continue
+		}
+		var g *appendGroup
+		for _, have := range groups {
+			if have.owner == owner {
+				g = have
+			}
+		}
+		if g == nil {
+			g = &appendGroup{produce: p, home: p.r.loop, owner: owner, acks: p.m.Acks, deadline: p.deadline}
+			groups = append(groups, g)
+		}
+		g.jobs = append(g.jobs, appendJob{part: i, id: partitionID(part.topic, part.index), term: part.topic.Term(),
+			stamped: p.r.loop.settings(part.topic).LogAppendTime})
+	}
+	return groups
+}
+
+// placed is a group's word that its appends are decided.
+func (p *produce) placed(g *appendGroup) {
+	for _, j := range g.jobs {
+		part := &p.parts[j.part]
+		part.base, part.appendTime, part.logStart = j.base, j.appendTime, j.logStart
+		if j.err != nil {
+			part.refuse(j.err)
+		}
+	}
+	if p.groups--; p.groups > 0 {
+		return
+	}
+	p.r.unhold()
+	if p.r.frame != nil {
+		p.r.release() // the logs have their copies
+	}
+	if p.open > 0 && p.m.Acks == -1 {
+		left := max(p.deadline.Sub(p.r.broker.now()), 0)
+		p.timer = p.r.loop.shard.After(left, p.timedOut)
+	}
+}
+
+// through is a group's word that nothing is to be waited for any more; errs
+// are the jobs' errors while waiting, nil for none.
+func (p *produce) through(g *appendGroup, errs []error) {
+	if p.answered {
+		return
+	}
+	for i, j := range g.jobs {
+		part := &p.parts[j.part]
+		if errs != nil && errs[i] != nil && !part.done {
+			part.refuse(errs[i])
+		}
+		part.done = true
+	}
+	if p.open--; p.open == 0 {
+		p.answer()
+	}
+}
+
+// timedOut answers without the batches that are not durable in time. They may
+// become so: that is what REQUEST_TIMED_OUT says.
+func (p *produce) timedOut() {
+	p.timer = nil
+	for i := range p.parts {
+		if part := &p.parts[i]; !part.done {
+			part.refuse(refuse(kafkaproto.RequestTimedOut, "the batch at offset %d was appended and is not on stable storage after %d ms", part.base, p.m.TimeoutMillis))
+		}
+	}
+	p.answer()
+}
+
+func (p *produce) answer() {
+	if p.answered {
+		return
+	}
+	p.answered = true
+	p.timer.Stop()
+	if p.m.Acks == 0 {
+		p.answerNothing()
+		return
+	}
+	p.r.reply(p.response())
+}
+
+// answerNothing ends an acks=0 request: the only way to tell of an error is to
+// close the connection.
+func (p *produce) answerNothing() {
+	for i := range p.parts {
+		part := &p.parts[i]
+		if part.err != nil {
+			p.r.loop.stats.countError(code(part.err))
+			p.r.fail(fmt.Errorf("acks=0, topic %q partition %d: %w", part.name, part.index, part.err))
+			return
+		}
+	}
+	p.r.noReply()
+}
+
+func (p *produce) response() *kafkaproto.ProduceResponse {
+	resp := &kafkaproto.ProduceResponse{Topics: make([]kafkaproto.ProduceResponseTopic, len(p.m.Topics))}
+	n := 0
+	for i := range p.m.Topics {
+		t := &resp.Topics[i]
+		t.Topic = p.m.Topics[i].Topic
+		t.Partitions = make([]kafkaproto.ProduceResponseTopicPartition, len(p.m.Topics[i].Partitions))
+		for j := range t.Partitions {
+			p.parts[n].respond(&t.Partitions[j], p, resp)
+			n++
+		}
+	}
+	return resp
+}
+
+func (part *producePart) respond(out *kafkaproto.ProduceResponseTopicPartition, p *produce, resp *kafkaproto.ProduceResponse) {
+	*out = kafkaproto.NewProduceResponseTopicPartition()
+	out.Partition = part.index
+	if part.err == nil {
+		out.BaseOffset, out.LogAppendTime, out.LogStartOffset = part.base, part.appendTime, part.logStart
+		return
+	}
+	c := code(part.err)
+	p.r.loop.stats.countError(c)
+	out.ErrorCode, out.BaseOffset, out.ErrorMessage = int16(c), -1, message(part.err)
+	var bad *recordErrors
+	if errors.As(part.err, &bad) {
+		out.ErrorRecords = bad.records
+	}
+	switch {
+	case c == kafkaproto.UnknownServerError:
+		p.r.loop.logs.say(p.r.broker.log, p.now, "produce failed", "topic", part.name, "partition", part.index, "error", part.err)
+	case c == kafkaproto.NotLeaderOrFollower && part.topic != nil:
+		b := p.snap.Broker
+		out.CurrentLeader = kafkaproto.ProduceResponseTopicPartitionCurrentLeader{LeaderID: b.ID, LeaderEpoch: part.topic.Partitions[part.index].LeaderEpoch}
+		if len(resp.Brokers) == 0 {
+			resp.Brokers = append(resp.Brokers, kafkaproto.ProduceResponseBroker{NodeID: b.ID, Host: b.Host, Port: b.Port})
+		}
+	}
+}

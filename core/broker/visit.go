@@ -1,0 +1,209 @@
+package broker
+
+import (
+	"errors"
+
+	"umbra/ioring/buf"
+	"umbra/kafkaproto"
+	"umbra/kafkaproto/batch"
+	"umbra/shard/segment"
+)
+
+// found is what a round found at one partition.
+type found struct {
+	err           error
+	highWatermark int64
+	lastStable    int64
+	logStart      int64
+	epoch         int32 // the partition's leader epoch; -1 unknown
+	diverging     kafkaproto.FetchResponseTopicPartitionDivergingEpoch
+	aborted       []kafkaproto.FetchResponseTopicPartitionAbortedTransaction
+	spans         []buf.Span // whole batches; one reference each
+	bytes         int
+	short         bool // no memory to read into: nothing was read though there is something
+}
+
+func nothing() found {
+	return found{highWatermark: -1, lastStable: -1, logStart: -1, epoch: -1,
+		diverging: kafkaproto.FetchResponseTopicPartitionDivergingEpoch{Epoch: -1, EndOffset: -1}}
+}
+
+// bound is the offset a reader may read up to.
+func (d *found) bound(committed bool) int64 {
+	if committed {
+		return d.lastStable
+	}
+	return d.highWatermark
+}
+
+func (d *found) release() {
+	for _, s := range d.spans {
+		s.Release()
+	}
+	d.spans, d.bytes = nil, 0
+}
+
+// visit reads partitions of one fetch on the loop that owns them, one after the
+// other, with what the round has left of its budget. From begin until home's
+// visited the items belong to the owner.
+type visit struct {
+	// Set once.
+	fetch     *fetch // home's
+	home      *loop
+	owner     *loop
+	committed bool
+
+	items []*fetchItem
+	next  int
+	left  int  // bytes; below 0 when the first batch was larger
+	any   bool // this round has read something: no batch comes beyond the budget any more
+}
+
+func (v *visit) add(it *fetchItem) {
+	it.committed = v.committed
+	v.items = append(v.items, it)
+}
+
+func (v *visit) begin() {
+	if v.owner == v.home {
+		v.run()
+		return
+	}
+	if err := v.owner.shard.Post(v.run); err != nil {
+		for _, it := range v.items {
+			it.found.err = err
+		}
+		v.fetch.visited(v)
+	}
+}
+
+// run goes on with the items until one has to wait for the disk (owner).
+func (v *visit) run() {
+	for v.next < len(v.items) {
+		it := v.items[v.next]
+		inline, ended := true, false
+		v.read(it, func() {
+			v.next++
+			v.left -= it.found.bytes
+			v.any = v.any || it.found.bytes > 0
+			ended = true
+			if !inline {
+				v.run()
+			}
+		})
+		inline = false
+		if !ended {
+			return
+		}
+	}
+	v.end()
+}
+
+func (v *visit) end() {
+	if v.owner == v.home {
+		v.fetch.visited(v)
+		return
+	}
+	v.owner.post(v.home.shard, func() { v.fetch.visited(v) }, func() {
+		for _, it := range v.items {
+			it.found.release()
+		}
+	})
+}
+
+// read looks at one partition and reads what there is (owner); done comes now
+// or later.
+func (v *visit) read(it *fetchItem, done func()) {
+	p := v.owner.shard.Partition(it.pid)
+	if p == nil {
+		it.found.err = v.owner.broker.notOpen(it.pid)
+		done()
+		return
+	}
+	d := &it.found
+	d.highWatermark, d.lastStable, d.logStart, d.epoch = p.HighWatermark(), p.Log.LastStableOffset(), p.Log.StartOffset(), p.LeaderEpoch()
+	if d.err = checkEpoch(it.currentEpoch, d.epoch); d.err != nil {
+		done()
+		return
+	}
+	if v.diverged(it, p.Log) {
+		done()
+		return
+	}
+	if it.offset < d.logStart || it.offset > p.Log.EndOffset() {
+		d.err = refuse(kafkaproto.OffsetOutOfRange, "offset %d is outside %d to %d", it.offset, d.logStart, p.Log.EndOffset())
+		done()
+		return
+	}
+	if v.committed {
+		d.aborted = []kafkaproto.FetchResponseTopicPartitionAbortedTransaction{}
+	}
+	upTo, most := d.bound(v.committed), min(it.maxBytes, v.left)
+	if it.offset >= upTo || most <= 0 && v.any {
+		done()
+		return
+	}
+	p.Log.Read(segment.ReadRequest{Offset: it.offset, UpTo: upTo, MaxBytes: max(most, 0), MinOneBatch: !v.any}, func(r segment.ReadResult) {
+		d.take(r, it.offset, v.committed, p.Log)
+		done()
+	})
+}
+
+// diverged compares the epoch a follower read last with the log's history
+// (KIP-595) and says whether that is the answer.
+func (v *visit) diverged(it *fetchItem, l *segment.Log) bool {
+	if it.lastEpoch < 0 {
+		return false
+	}
+	epoch, end := epochEnd(l, it.lastEpoch, it.found.epoch)
+	switch {
+	case epoch < 0:
+		it.found.err = refuse(kafkaproto.OffsetOutOfRange, "the log knows no end of leader epoch %d", it.lastEpoch)
+	case epoch < it.lastEpoch || end < it.offset:
+		it.found.diverging = kafkaproto.FetchResponseTopicPartitionDivergingEpoch{Epoch: epoch, EndOffset: end}
+	default:
+		return false
+	}
+	return true
+}
+
+// epochEnd is Log.EpochEnd for a partition whose leader epoch is current: that
+// one ends at the log's end even before it has a batch.
+func epochEnd(l *segment.Log, epoch, current int32) (int32, int64) {
+	if epoch == current {
+		return epoch, l.EndOffset()
+	}
+	if latest, ok := l.LatestEpoch(); ok && epoch > latest && epoch < current {
+		return l.EpochEnd(latest)
+	}
+	return l.EpochEnd(epoch)
+}
+
+// take keeps the result of a read.
+func (d *found) take(r segment.ReadResult, offset int64, committed bool, l *segment.Log) {
+	switch {
+	case errors.Is(r.Err, buf.ErrBudget):
+		d.short = true
+		return
+	case r.Err != nil:
+		d.err = r.Err
+		return
+	}
+	d.spans, d.bytes = append(d.spans, r.Spans...), r.Bytes
+	if committed && r.Bytes > 0 {
+		for _, a := range l.Aborted(nil, offset, nextOffset(d.spans)) {
+			d.aborted = append(d.aborted, kafkaproto.FetchResponseTopicPartitionAbortedTransaction{ProducerID: a.ProducerID, FirstOffset: a.FirstOffset})
+		}
+	}
+}
+
+// nextOffset is the offset behind the last batch of spans, which hold whole
+// batches.
+func nextOffset(spans []buf.Span) int64 {
+	next := int64(0)
+	for rest := spans[len(spans)-1].Bytes; len(rest) > 0; {
+		v := batch.View(rest)
+		next, rest = v.LastOffset()+1, rest[v.Size():]
+	}
+	return next
+}
