@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,7 +39,7 @@ type backend struct {
 // (etcd wants five ticks) start in about a quarter of a second; the 10 ms tick
 // that starts in 45 ms costs 5 % of a core for ever. There is no peer to lose,
 // so a slow disk cannot cause an election.
-func startEmbedded(ctx context.Context, o Options, log *slog.Logger) (*backend, error) {
+func startEmbedded(ctx context.Context, o Options) (*backend, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create metadata directory: %w", err)
 	}
@@ -54,7 +53,7 @@ func startEmbedded(ctx context.Context, o Options, log *slog.Logger) (*backend, 
 		return nil, err
 	}
 	release := func() { removeSockets(); unlock() }
-	e, err := embed.StartEtcd(embedConfig(o, sockets, log))
+	e, err := embed.StartEtcd(embedConfig(o, sockets))
 	if err != nil {
 		release()
 		return nil, fmt.Errorf("start embedded etcd in %s: %w", o.Dir, err)
@@ -85,7 +84,7 @@ func startEmbedded(ctx context.Context, o Options, log *slog.Logger) (*backend, 
 	return &backend{client: client, failed: e.Err(), close: stop}, nil
 }
 
-func embedConfig(o Options, sockets string, log *slog.Logger) *embed.Config {
+func embedConfig(o Options, sockets string) *embed.Config {
 	unix := func(file string) []url.URL {
 		return []url.URL{{Scheme: "unix", Path: filepath.Join(sockets, file)}}
 	}
@@ -108,7 +107,7 @@ func embedConfig(o Options, sockets string, log *slog.Logger) *embed.Config {
 	// A topic batch on a busy disk takes longer than etcd's 100 ms; that is
 	// not worth a line each time.
 	c.WarningApplyDuration, c.WarningUnaryRequestDuration = 2*time.Second, 5*time.Second
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(log))
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(o.Log))
 	return c
 }
 
@@ -144,10 +143,10 @@ func socketDir(dir string) (path string, remove func(), err error) {
 }
 
 // dial connects to an external etcd and asks one endpoint for its status.
-func dial(ctx context.Context, o Options, log *slog.Logger) (*backend, error) {
+func dial(ctx context.Context, o Options) (*backend, error) {
 	client, err := clientv3.New(clientv3.Config{Endpoints: o.Endpoints, Username: o.User, Password: o.Password, DialTimeout: 5 * time.Second,
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		MaxCallSendMsgSize: requestBytes, Logger: newZap(log)})
+		MaxCallSendMsgSize: requestBytes, Logger: newZap(o.Log)})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd %v: %w", o.Endpoints, err)
 	}

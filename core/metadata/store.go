@@ -60,9 +60,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	log := o.Log.With("component", "metadata")
 	var b *backend
 	if len(o.Endpoints) > 0 {
-		b, err = dial(ctx, o, log)
+		b, err = dial(ctx, o)
 	} else {
-		b, err = startEmbedded(ctx, o, log)
+		b, err = startEmbedded(ctx, o)
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package metadata
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -10,10 +12,49 @@ import (
 
 // slogCore hands etcd's zap records to slog. etcd narrates every step of its
 // start at info; an operator wants to hear from it when something is wrong, so
-// the threshold is warn.
+// the threshold is warn. Records that are known to mean nothing here become
+// debug ones (harmless).
 type slogCore struct {
 	log    *slog.Logger
 	fields []zapcore.Field
+}
+
+// harmlessRecord is a record that etcd writes at warn or error although nothing
+// is wrong with the member inside this process.
+type harmlessRecord struct {
+	message string
+	// causes: the record's error must hold one of them; none: whatever it holds.
+	causes []string
+	why    string
+}
+
+// harmless lists them. A message that is here with another cause keeps its
+// level: the listener of a running member that breaks is said with the same
+// words as one that is closed.
+func harmless() []harmlessRecord {
+	closed := []string{"mux: server closed", "http: Server closed", "use of closed network connection"}
+	return []harmlessRecord{
+		{"Running http and grpc server on single port. This is not recommended for production.", nil,
+			"the port is a Unix socket that nobody dials: the client is in this process"},
+		{"simple token is not cryptographically signed", nil,
+			"authentication is off; the sockets can be opened by this user only"},
+		{"Failed to detect schema version", []string{"missing term information"},
+			"a new database has no term until the first entry is applied; etcd looks again"},
+		{"failed to update storage version", []string{"missing term information"},
+			"the same, said by the monitor that looks again"},
+		{"setting up serving from embedded etcd failed.", closed, "the listener ended because the member is being closed"},
+		{"stopping insecure grpc server due to error", closed, "the same"},
+		{"stopped insecure grpc server due to error", closed, "the same"},
+	}
+}
+
+// isHarmless looks a record up by its message and the text of its error.
+func isHarmless(message string, err any) bool {
+	text, _ := err.(string)
+	holds := func(cause string) bool { return strings.Contains(text, cause) }
+	return slices.ContainsFunc(harmless(), func(h harmlessRecord) bool {
+		return h.message == message && (len(h.causes) == 0 || slices.ContainsFunc(h.causes, holds))
+	})
 }
 
 func newZap(log *slog.Logger) *zap.Logger {
@@ -47,7 +88,11 @@ func (c *slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for k, v := range enc.Fields {
 		attrs = append(attrs, slog.Any(k, v))
 	}
-	c.log.LogAttrs(context.Background(), slogLevel(e.Level), e.Message, attrs...)
+	level := slogLevel(e.Level)
+	if isHarmless(e.Message, enc.Fields["error"]) {
+		level = slog.LevelDebug
+	}
+	c.log.LogAttrs(context.Background(), level, e.Message, attrs...)
 	return nil
 }
 

@@ -1,0 +1,79 @@
+package metadata
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/zap"
+)
+
+// logLines keeps what a logger writes; etcd logs from many goroutines.
+type logLines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logLines) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
+}
+
+func TestCleanStartAndStopLogNothing(t *testing.T) {
+	dir := filepath.Join(tempDir(t), "md")
+	var lines logLines
+	for range 2 { // a new database, and one that is opened again
+		s, err := Open(context.Background(), Options{Dir: dir, Log: lines.logger(slog.LevelInfo)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.CreateLink(deadline(t), definition("dr-"+s.Snapshot().ClusterID, "x")); err != nil && !errors.Is(err, ErrExists) {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := lines.String(); got != "" {
+		t.Errorf("a clean start and stop say:\n%s", got)
+	}
+}
+
+func TestHarmlessRecordsBecomeDebug(t *testing.T) {
+	f := func(message, err, want string) {
+		t.Helper()
+		var lines logLines
+		newZap(lines.logger(slog.LevelDebug)).Error(message, zap.Error(errors.New(err)))
+		if got := lines.String(); !strings.Contains(got, "level="+want+" ") || !strings.Contains(got, "component=etcd") {
+			t.Errorf("%q with %q: %s, want it at %s", message, err, got, want)
+		}
+	}
+	const serving = "setting up serving from embedded etcd failed."
+	f(serving, "http: Server closed", "DEBUG")
+	f(serving, "accept unix @82577: use of closed network connection", "DEBUG")
+	f(serving, "accept unix @82577: too many open files", "ERROR")
+	f("failed to update storage version", "cannot detect storage schema version: missing term information", "DEBUG")
+	f("failed to update storage version", "no space left on device", "ERROR")
+	f("simple token is not cryptographically signed", "", "DEBUG")
+	f("disk is full", "http: Server closed", "ERROR")
+	for _, h := range harmless() {
+		if h.why == "" {
+			t.Errorf("%q: no reason is given", h.message)
+		}
+	}
+}
