@@ -25,6 +25,28 @@ func handlerFor(key int16) handler {
 		return handleOffsetForLeaderEpoch
 	case kafkaproto.KeyApiVersions:
 		return handleApiVersions
+	case kafkaproto.KeyMetadata:
+		return handleMetadata
+	case kafkaproto.KeyCreateTopics:
+		return handleCreateTopics
+	case kafkaproto.KeyDeleteTopics:
+		return handleDeleteTopics
+	case kafkaproto.KeyDeleteRecords:
+		return handleDeleteRecords
+	case kafkaproto.KeyDescribeConfigs:
+		return handleDescribeConfigs
+	case kafkaproto.KeyAlterConfigs:
+		return handleAlterConfigs
+	case kafkaproto.KeyDescribeLogDirs:
+		return handleDescribeLogDirs
+	case kafkaproto.KeyCreatePartitions:
+		return handleCreatePartitions
+	case kafkaproto.KeyIncrementalAlterConfigs:
+		return handleIncrementalAlterConfigs
+	case kafkaproto.KeyDescribeCluster:
+		return handleDescribeCluster
+	case kafkaproto.KeyDescribeTopicPartitions:
+		return handleDescribeTopicPartitions
 	}
 	return nil
 }
