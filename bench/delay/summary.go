@@ -1,0 +1,38 @@
+package delay
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// longest is the largest delay told apart; what is longer counts as this.
+const longest = 10 * time.Minute
+
+// Summary is the percentiles of one side, in milliseconds.
+type Summary struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50_ms"`
+	P99   float64 `json:"p99_ms"`
+	P999  float64 `json:"p99_9_ms"`
+	Max   float64 `json:"max_ms"`
+}
+
+// Summarize puts delays into a histogram with three digits from 1 us on.
+func Summarize(delays []time.Duration) Summary {
+	h := hdrhistogram.New(1, longest.Microseconds(), 3)
+	var top time.Duration
+	for _, d := range delays {
+		top = max(top, d)
+		if err := h.RecordValue(min(d, longest).Microseconds()); err != nil {
+			panic("BUG: a delay outside of its histogram: " + err.Error())
+		}
+	}
+	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
+	return Summary{Count: h.TotalCount(), P50: at(50), P99: at(99), P999: at(99.9), Max: float64(top.Microseconds()) / 1000}
+}
+
+// Minus is the difference of the percentiles; Count stays.
+func (s Summary) Minus(o Summary) Summary {
+	return Summary{Count: s.Count, P50: s.P50 - o.P50, P99: s.P99 - o.P99, P999: s.P999 - o.P999, Max: s.Max - o.Max}
+}

@@ -1,0 +1,80 @@
+package measure
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Env is the machine and the build a report was made with.
+type Env struct {
+	Kernel     string `json:"kernel"`
+	CPU        string `json:"cpu"` // model name
+	Cores      int    `json:"cores"`
+	MemoryGiB  int    `json:"memory_gib"`
+	Go         string `json:"go"`
+	Commit     string `json:"commit,omitempty"`   // empty when built outside a checkout
+	Modified   bool   `json:"modified,omitempty"` // the tree had changes
+	FileSystem string `json:"file_system"`        // of the data directory
+}
+
+// Environment describes this machine; dir is where data is written.
+func Environment(dir string) Env {
+	e := Env{Cores: runtime.NumCPU(), Go: runtime.Version(), FileSystem: fileSystem(dir)}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		e.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) == nil {
+		e.MemoryGiB = int((uint64(s.Totalram)*uint64(s.Unit) + 1<<29) >> 30)
+	}
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		e.CPU = cpuModel(string(b))
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				e.Commit = s.Value[:min(len(s.Value), 12)]
+			case "vcs.modified":
+				e.Modified = s.Value == "true"
+			}
+		}
+	}
+	return e
+}
+
+// cpuModel finds the model's name in /proc/cpuinfo; where there is none (arm64)
+// it is the architecture.
+func cpuModel(info string) string {
+	for line := range strings.Lines(info) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func fileSystem(dir string) string {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil {
+		return "unknown"
+	}
+	switch int64(s.Type) {
+	case unix.EXT4_SUPER_MAGIC:
+		return "ext4"
+	case unix.XFS_SUPER_MAGIC:
+		return "xfs"
+	case unix.BTRFS_SUPER_MAGIC:
+		return "btrfs"
+	case unix.TMPFS_MAGIC:
+		return "tmpfs"
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "overlay"
+	}
+	return "other"
+}
