@@ -74,6 +74,23 @@ func TestFollowsSourceEvents(t *testing.T) {
 		writeTo(t, ctx, source.Seeds(), "ev-gap", 2, 100)
 		awaitEqual(t, ctx, src, dst, "ev-grow", "ev-gap")
 	})
+	t.Run("metrics and receipt tell it", func(t *testing.T) {
+		if n := sumSeries(t, ctx, d, "umbra_link_gap_records_total"); n == 0 {
+			t.Error("umbra_link_gap_records_total is 0")
+		}
+		if n := sumSeries(t, ctx, d, "umbra_link_topic_faulted"); n != 1 {
+			t.Errorf("umbra_link_topic_faulted sums to %v, want 1", n)
+		}
+		receipt := failover(t, ctx, d, "dr")
+		if len(receiptPartition(t, receipt, "ev-gap", 0).Gaps) != 1 {
+			t.Errorf("receipt: %+v, want the gap", receiptPartition(t, receipt, "ev-gap", 0))
+		}
+		for _, topic := range receipt.Topics {
+			if topic.Topic == "ev-again" && topic.StateBefore != api.StateFaulted || topic.State != api.StateFailedOver {
+				t.Errorf("receipt: topic %s was %s, is %s", topic.Topic, topic.StateBefore, topic.State)
+			}
+		}
+	})
 }
 
 func retentionOvertakes(t *testing.T, ctx context.Context, d *umbra.Daemon, source *kafka.Cluster, src, dst *rawfetch.Reader) {
@@ -153,6 +170,12 @@ func TestUncleanElectionIsRepaired(t *testing.T) {
 	writeTo(t, ctx, []string{source.Broker(2).Addr}, topic, 1, 250)
 	awaitEqual(t, ctx, two, dst, topic)
 	checkCut(t, ctx, d, topic, shorter.HighWatermark, mirrored.HighWatermark)
+	if n := sumSeries(t, ctx, d, "umbra_link_cut_records_total"); n != float64(mirrored.HighWatermark-shorter.HighWatermark) {
+		t.Errorf("umbra_link_cut_records_total sums to %v, want %d", n, mirrored.HighWatermark-shorter.HighWatermark)
+	}
+	if cuts := receiptPartition(t, failover(t, ctx, d, "dr"), topic, 0).Cuts; len(cuts) != 1 {
+		t.Errorf("receipt: cuts %+v, want one", cuts)
+	}
 }
 
 // checkCut looks for the cut in the status and for its bytes on disk.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"umbra/admin/api"
 	"umbra/loadtest/kafka"
+	"umbra/loadtest/umbra"
 	"umbra/loadtest/workload"
 )
 
@@ -118,6 +120,21 @@ func TestMetricsHealthAndExitCodes(t *testing.T) {
 	if out, err := d.CLI(ctx, "status"); err != nil || out.Code != 3 {
 		t.Errorf("status without a daemon: exit %d, %v", out.Code, err)
 	}
+}
+
+// sumSeries adds up a metric over its labels.
+func sumSeries(t *testing.T, ctx context.Context, d *umbra.Daemon, name string) (sum float64) {
+	t.Helper()
+	values, err := d.MetricValues(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for series, v := range values {
+		if series == name || strings.HasPrefix(series, name+"{") {
+			sum += v
+		}
+	}
+	return sum
 }
 
 func hasSeries(values map[string]float64, name string) bool {

@@ -241,6 +241,9 @@ func compareTimes(ctx context.Context, a, b *Reader, eq Equal, times []int64) er
 		if err != nil {
 			return err
 		}
+		if ta.LeaderEpoch < 0 || tb.LeaderEpoch < 0 { // before Kafka 2.2 brokers do not say
+			ta.LeaderEpoch, tb.LeaderEpoch = -1, -1
+		}
 		if ta != tb {
 			return &Difference{Topic: eq.Topic, Partition: eq.Partition, What: fmt.Sprintf("first record at or after time %d", ms),
 				A: fmt.Sprintf("%s: %+v", a.name, ta), B: fmt.Sprintf("%s: %+v", b.name, tb)}
