@@ -8,7 +8,6 @@ import (
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
-	"umbra/shard"
 )
 
 // This file is what the APIs that change topics and configs share.
@@ -62,7 +61,7 @@ func (b *Broker) opened(wait context.Context, t *metadata.Topic, n int) error {
 		return waitError(err, "topic %q is stored, and its partitions are still being opened", t.Name)
 	}
 	for i := range n {
-		if b.keeper().Err(shard.PartitionID{Topic: t.ID, Index: int32(i)}) != nil {
+		if b.keeper().Err(partitionID(t, int32(i))) != nil {
 			return refuse(kafkaproto.KafkaStorageError, "topic %q is stored, but partition %d does not open; the broker's log says why", t.Name, i)
 		}
 	}
@@ -97,14 +96,6 @@ func (b *Broker) outcome(err error, act, noun string) (errorCode int16, text *st
 		b.log.Error("request failed", "act", act, "on", noun, "err", err)
 	}
 	return int16(c), message(err)
-}
-
-// unknownTopic is the refusal for a name that no topic has.
-func unknownTopic(name string) error {
-	if err := metadata.ValidateTopicName(name); err != nil {
-		return err
-	}
-	return refuse(kafkaproto.UnknownTopicOrPartition, "topic %q does not exist", name)
 }
 
 // checkReplicas checks where a client wants one partition to be: on one broker

@@ -159,6 +159,15 @@ func ask[R any, M interface {
 }](w *wire, key, version int16, req kafkaproto.Message) M {
 	w.t.Helper()
 	w.send(key, version, req)
+	return receive[R, M](w, key, version)
+}
+
+// receive decodes the answer to the request sent last.
+func receive[R any, M interface {
+	*R
+	kafkaproto.Message
+}](w *wire, key, version int16) M {
+	w.t.Helper()
 	check(w.t, w.conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	var size [4]byte
 	_, err := io.ReadFull(w.conn, size[:])

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"umbra/core/metadata"
@@ -68,12 +69,9 @@ func (b *Broker) deleteRecords(ctx context.Context, req *kafkaproto.DeleteRecord
 
 // trim has the partition's loop move the log's start.
 func (b *Broker) trim(ctx context.Context, snap *metadata.Snapshot, topic string, asked kafkaproto.DeleteRecordsRequestTopicPartition) trim {
-	t := snap.Topics[topic]
-	if t == nil {
-		return trim{err: unknownTopic(topic)}
-	}
-	if asked.Partition < 0 || int(asked.Partition) >= len(t.Partitions) {
-		return trim{err: refuse(kafkaproto.UnknownTopicOrPartition, "topic %q has no partition %d", topic, asked.Partition)}
+	t, err := findByName(snap, topic, asked.Partition)
+	if err != nil {
+		return trim{err: err}
 	}
 	if err := readOnly(t); err != nil {
 		return trim{err: err}
@@ -81,7 +79,7 @@ func (b *Broker) trim(ctx context.Context, snap *metadata.Snapshot, topic string
 	if s := b.configs.Settings(t.Configs); s.Compact && !s.Delete {
 		return trim{err: refuse(kafkaproto.PolicyViolation, "topic %q is compacted only: its records go when newer ones of the same key come", topic)}
 	}
-	out, id := trim{done: make(chan trimmed, 1)}, shard.PartitionID{Topic: t.ID, Index: asked.Partition}
+	out, id := trim{done: make(chan trimmed, 1)}, partitionID(t, asked.Partition)
 	out.err = b.group().Do(ctx, id, func(p *shard.Partition) {
 		offset := asked.Offset
 		if offset == -1 {
@@ -93,8 +91,8 @@ func (b *Broker) trim(ctx context.Context, snap *metadata.Snapshot, topic string
 		}
 		p.Log.SetStart(offset, func(err error) { out.done <- trimmed{p.Log.StartOffset(), err} })
 	})
-	if b.keeper().Err(id) != nil {
-		out.err = refuse(kafkaproto.KafkaStorageError, "topic %q partition %d does not open", topic, asked.Partition)
+	if errors.Is(out.err, shard.ErrPartitionUnknown) {
+		out.err = b.notOpen(id)
 	}
 	return out
 }

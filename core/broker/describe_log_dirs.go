@@ -9,7 +9,6 @@ import (
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
-	"umbra/shard"
 )
 
 // handleDescribeLogDirs serves DescribeLogDirs 1-4: the one data directory and
@@ -50,7 +49,7 @@ func (b *Broker) describeLogDirs(snap *metadata.Snapshot, req *kafkaproto.Descri
 func (b *Broker) addLogs(dir *kafkaproto.DescribeLogDirsResponseDir, t *metadata.Topic, partitions []int32) {
 	out := kafkaproto.DescribeLogDirsResponseDirTopic{Topic: t.Name}
 	for _, i := range partitions {
-		if p, open := b.group().Published(shard.PartitionID{Topic: t.ID, Index: i}); open {
+		if p, open := b.group().Published(partitionID(t, i)); open {
 			out.Partitions = append(out.Partitions, kafkaproto.DescribeLogDirsResponseDirTopicPartition{Partition: i, Size: p.SizeBytes})
 		}
 	}

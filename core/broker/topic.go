@@ -37,12 +37,17 @@ func partitionID(t *metadata.Topic, index int32) shard.PartitionID {
 func findByName(snap *metadata.Snapshot, name string, index int32) (*metadata.Topic, error) {
 	t := snap.Topics[name]
 	if t == nil {
-		if err := metadata.ValidateTopicName(name); err != nil {
-			return nil, err
-		}
-		return nil, refuse(kafkaproto.UnknownTopicOrPartition, "topic %q does not exist", name)
+		return nil, unknownTopic(name)
 	}
 	return t, checkIndex(t, index)
+}
+
+// unknownTopic is the refusal for a name that no topic has.
+func unknownTopic(name string) error {
+	if err := metadata.ValidateTopicName(name); err != nil {
+		return err
+	}
+	return refuse(kafkaproto.UnknownTopicOrPartition, "topic %q does not exist", name)
 }
 
 func checkIndex(t *metadata.Topic, index int32) error {

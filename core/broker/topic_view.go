@@ -3,7 +3,6 @@ package broker
 import (
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
-	"umbra/shard"
 )
 
 // partitionView is what clients are told of where a partition is.
@@ -36,7 +35,7 @@ func (b *Broker) viewer(snap *metadata.Snapshot) viewer {
 // failed later keeps its leader, because it still serves what it has.
 func (w viewer) partition(t *metadata.Topic, index int) partitionView {
 	v := partitionView{leader: w.self[0], epoch: t.Partitions[index].LeaderEpoch, replica: w.self, inSync: w.self}
-	id := shard.PartitionID{Topic: t.ID, Index: int32(index)}
+	id := partitionID(t, int32(index))
 	if p, open := w.broker.group().Published(id); open {
 		v.epoch = max(v.epoch, p.LeaderEpoch)
 		return v
