@@ -97,7 +97,8 @@ func (l *Link) Failover(ctx context.Context, req FailoverRequest) (*Receipt, err
 	if req.Progress != nil {
 		f.progress = req.Progress
 	}
-	return f.run(ctx)
+	l.log.Warn("failover begins", "event", "failover_started", "topics", len(topics), "operation", req.Operation)
+	return f.tallied(ctx)
 }
 
 func (l *Link) newFailover(op string, by Caller, topics []*metadata.Topic) *failover {
@@ -167,11 +168,21 @@ func (l *Link) resumeFailovers(ctx context.Context) {
 	if len(topics) == 0 {
 		return
 	}
-	l.log.Warn("resuming a failover that was interrupted", "topics", len(topics), "operation", op)
+	l.log.Warn("resuming a failover that was interrupted", "event", "failover_started", "topics", len(topics), "operation", op)
 	f := l.newFailover(op, Caller{}, topics)
-	if _, err := f.run(ctx); err != nil && ctx.Err() == nil {
+	if _, err := f.tallied(ctx); err != nil && ctx.Err() == nil {
 		l.log.Error("failover not finished; it is tried again when the link starts", "err", err)
 	}
+}
+
+// tallied is run, with its outcome counted and told.
+func (f *failover) tallied(ctx context.Context) (*Receipt, error) {
+	r, err := f.run(ctx)
+	f.l.tallyFailover(ctx, r, err)
+	if err != nil && ctx.Err() == nil {
+		f.l.log.Error("failover ended early", "event", "failover_failed", "operation", f.op, "err", err)
+	}
+	return r, err
 }
 
 // run takes every topic through the steps that it has not done.
@@ -217,7 +228,9 @@ func (f *failover) step(ctx context.Context, to spec.FailoverStep, do func(conte
 			return err
 		}
 	}
-	f.phases = append(f.phases, Phase{Name: to.String(), Seconds: f.l.cfg.Now().Sub(began).Seconds()})
+	took := f.l.cfg.Now().Sub(began)
+	f.phases = append(f.phases, Phase{Name: to.String(), Seconds: took.Seconds()})
+	f.l.log.Info("failover step done", "event", "failover_step", "step", to.String(), "topics", len(todo), "ms", took.Milliseconds())
 	f.progress(to, len(f.topics), len(f.topics))
 	if len(f.errs) == len(f.topics) {
 		return fmt.Errorf("failover of link %q, step %s: no topic got through: %w", f.l.name, to, f.firstError())
@@ -282,7 +295,7 @@ func (f *failover) fail(t *metadata.Topic, err error) {
 	defer f.mu.Unlock()
 	if f.errs[t.ID] == nil {
 		f.errs[t.ID] = err
-		f.l.log.Error("topic left out of the failover", "topic", t.Name, "err", err)
+		f.l.log.Error("topic left out of the failover", "event", "topic_failover_failed", "topic", t.Name, "err", err)
 	}
 }
 

@@ -42,6 +42,7 @@ type Link struct {
 	client   *source.Client
 	followed map[shard.PartitionID]struct{} // partitions this process has ever assigned
 	backoff  time.Duration
+	contact  contact
 
 	failovers sync.Mutex          // one failover of a link at a time
 	workers   []*replicate.Worker // by shard; set once, before the goroutine does anything else
@@ -60,6 +61,7 @@ type linkState struct {
 	excluded  []string             // source topics the filter leaves out, capped
 	excludedN int
 	rate      rateSample
+	totals    Totals
 }
 
 type brokerNow struct {

@@ -47,6 +47,7 @@ type Manager struct {
 
 	mu    sync.Mutex // guards links: the store's notifier and the admin server meet here
 	links map[string]*Link
+	begun bool // the links of the start are running: others are new
 	wg    sync.WaitGroup
 
 	unsubscribe func()
@@ -79,6 +80,9 @@ func (m *Manager) follow(s *metadata.Snapshot) {
 	for name, def := range s.Links {
 		switch l := m.links[name]; {
 		case l == nil:
+			if m.begun {
+				m.cfg.Log.Info("link created", "event", "link_created", "link", name, "bootstrap", def.Bootstrap)
+			}
 			m.start(def)
 		case l.id == def.ID:
 			l.changed()
@@ -89,10 +93,12 @@ func (m *Manager) follow(s *metadata.Snapshot) {
 	}
 	for name, l := range m.links {
 		if s.Links[name] == nil {
+			m.cfg.Log.Warn("link deleted", "event", "link_deleted", "link", name)
 			l.stop()
 			delete(m.links, name)
 		}
 	}
+	m.begun = true
 }
 
 func (m *Manager) start(def *spec.Link) {
@@ -142,14 +148,29 @@ func (m *Manager) Resume(ctx context.Context, name string) error {
 			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: resumed})
 		}
 	}
-	return errors.Join(m.cfg.Store.UpdateShadows(ctx, updates)...)
+	errs := m.cfg.Store.UpdateShadows(ctx, updates)
+	for i, u := range updates {
+		if t := snap.ByID(u.ID); errs[i] == nil {
+			m.cfg.Log.Info("topic resumed", "event", "topic_resumed", "link", name, "topic", t.Name, "stopped_for", t.Shadow.Reason.Code)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (m *Manager) setPaused(ctx context.Context, name string, paused bool) error {
+	changed := false
 	_, err := m.cfg.Store.UpdateLink(ctx, name, func(l *spec.Link) error {
+		changed = l.Paused != paused
 		l.Paused = paused
 		return nil
 	})
+	switch {
+	case err != nil || !changed:
+	case paused:
+		m.cfg.Log.Info("link paused", "event", "link_paused", "link", name)
+	default:
+		m.cfg.Log.Info("link resumed", "event", "link_resumed", "link", name)
+	}
 	return err
 }
 

@@ -316,19 +316,24 @@ func (l *Link) assign(ctx context.Context, list []*candidate) error {
 // skip moves a log to the source's start, after the gap is in the ledger. A
 // partition that begins now has no gap: nothing of it was promised.
 func (l *Link) skip(ctx context.Context, c *candidate, d replicate.Decision) error {
-	if !c.beginsNow() {
+	isGap := !c.beginsNow()
+	if isGap {
 		g := spec.GapRecord{Topic: c.topic.Name, TopicID: c.topic.ID, Partition: c.index, From: d.From, To: d.To,
 			Why: spec.SourceRetentionGap, Detail: d.Why, At: l.cfg.Now()}
 		if err := l.cfg.Store.RecordGap(ctx, g); err != nil {
 			return err
 		}
-		l.log.Error("gap: the source dropped records before they were copied", "topic", g.Topic, "partition", g.Partition, "from", g.From, "to", g.To)
+		l.log.Error("gap: the source dropped records before they were copied", "event", "gap", "topic", g.Topic, "partition", g.Partition, "from", g.From, "to", g.To)
 		if err := l.setReason(ctx, c.topic, spec.Reason{Code: spec.SourceRetentionGap, Detail: fmt.Sprintf("partition %d: offsets %d to %d", c.index, d.From, d.To-1)}); err != nil {
 			return err
 		}
 	}
 	c.fresh = false
-	return l.onLog(ctx, c, func(log *segment.Log, done func(error)) { log.ResetTo(d.To, done) })
+	err := l.onLog(ctx, c, func(log *segment.Log, done func(error)) { log.ResetTo(d.To, done) })
+	if err == nil && isGap {
+		l.tally(func(t *Totals) { t.GapRecords += d.To - d.From })
+	}
+	return err
 }
 
 // cut takes batches that the source replaced off the shadow's tail and keeps
@@ -347,7 +352,8 @@ func (l *Link) cut(ctx context.Context, c *candidate, d replicate.Decision) erro
 	if err != nil || got.From >= got.To {
 		return err
 	}
-	l.log.Error("cut: the source replaced records that were copied", "topic", c.topic.Name, "partition", c.index, "from", got.From, "to", got.To, "kept_in", got.File)
+	l.tally(func(t *Totals) { t.CutRecords += got.To - got.From })
+	l.log.Error("cut: the source replaced records that were copied", "event", "cut", "topic", c.topic.Name, "partition", c.index, "from", got.From, "to", got.To, "kept_in", got.File)
 	rel, relErr := filepath.Rel(l.cfg.DataDir, got.File)
 	if relErr != nil {
 		rel = got.File

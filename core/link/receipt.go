@@ -79,7 +79,7 @@ func (f *failover) finish(ctx context.Context) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.l.log.Info("failed over", "topics", len(r.Topics), "seconds", r.Finished.Sub(r.Started).Seconds(), "partial", r.Partial())
+	f.l.log.Info("failed over", "event", "failover_done", "topics", len(r.Topics), "seconds", r.Finished.Sub(r.Started).Seconds(), "partial", r.Partial())
 	return r, f.checkpoint(spec.FailoverReceipted, true)
 }
 

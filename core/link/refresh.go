@@ -84,19 +84,24 @@ func (l *Link) look(ctx context.Context, def *spec.Link) (*source.Cluster, error
 func (l *Link) note(ctx context.Context, def *spec.Link, cl *source.Cluster, failure error) {
 	l.mu.Lock()
 	l.state.failure = failure
+	if failure != nil {
+		l.state.totals.ControlErrors++
+	}
 	if cl != nil {
 		l.state.cluster, l.state.refreshed = cl, l.cfg.Now()
 		l.state.excluded, l.state.excludedN = excluded(def, cl)
 	}
 	l.mu.Unlock()
 	reason := linkReason(failure)
+	if l.contact.changes(reason.Code) {
+		if failure != nil {
+			l.log.Warn("link stands still", "event", "link_down", "reason", reason.Code, "err", failure)
+		} else {
+			l.log.Info("link is in contact with its source", "event", "link_up", "broker", cl.Via, "topics", len(cl.Topics))
+		}
+	}
 	if reason.Code == def.Reason.Code {
 		return
-	}
-	if failure != nil {
-		l.log.Warn("link stands still", "reason", reason.Code, "err", failure)
-	} else {
-		l.log.Info("link is in contact with its source", "broker", cl.Via, "topics", len(cl.Topics))
 	}
 	reason.Since = l.cfg.Now()
 	if reason.Code == "" {
@@ -109,6 +114,21 @@ func (l *Link) note(ctx context.Context, def *spec.Link, cl *source.Cluster, fai
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("link reason not stored", "err", err)
 	}
+}
+
+// contact is what was last said about a link's contact with its source, so
+// that each change is said once and the first look after a start always is.
+type contact struct {
+	said bool
+	code spec.Code // "": in contact
+}
+
+func (c *contact) changes(code spec.Code) bool {
+	if c.said && c.code == code {
+		return false
+	}
+	*c = contact{said: true, code: code}
+	return true
 }
 
 func linkReason(err error) spec.Reason {
@@ -175,12 +195,15 @@ func (l *Link) applyChange(ctx context.Context, def *spec.Link, cl *source.Clust
 			SourceID: c.source.ID, SourceClusterID: cl.ID, Configs: configs,
 			LeaderEpochs: leaderEpochs(c.source), Start: def.Start})
 		if err == nil {
-			l.log.Info("shadow topic created", "topic", c.topic, "partitions", len(c.source.Partitions), "topic_id", c.source.ID)
+			l.log.Info("shadow topic created", "event", "topic_created", "topic", c.topic, "partitions", len(c.source.Partitions), "topic_id", c.source.ID)
 		}
 		return err
 	case grow:
-		l.log.Info("partitions added at the source", "topic", c.topic, "partitions", len(c.source.Partitions))
-		return l.cfg.Store.GrowShadow(ctx, c.shadow.ID, c.shadow.Shadow.Term, len(c.source.Partitions))
+		err := l.cfg.Store.GrowShadow(ctx, c.shadow.ID, c.shadow.Shadow.Term, len(c.source.Partitions))
+		if err == nil {
+			l.log.Info("partitions added as at the source", "event", "topic_grown", "topic", c.topic, "partitions", len(c.source.Partitions))
+		}
+		return err
 	case fault:
 		return l.fault(ctx, c.shadow, c.reason)
 	case note:
@@ -221,7 +244,11 @@ func (l *Link) configsFor(ctx context.Context, cl *source.Cluster, changes []cha
 // is still on its way can be appended.
 func (l *Link) fault(ctx context.Context, t *metadata.Topic, r spec.Reason) error {
 	r.Since = l.cfg.Now()
-	l.log.Error("topic stopped", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
+	if t.Shadow.State == spec.Faulted { // one partition after the other finds out
+		l.log.Warn("topic is stopped; another cause", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
+	} else {
+		l.log.Error("topic stopped", "event", "topic_faulted", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
+	}
 	_, err := l.cfg.Store.UpdateShadow(ctx, t.ID, t.Shadow.Term, func(t *metadata.Topic) error {
 		next, err := spec.Next(t.Shadow.State, spec.EventFault)
 		if err != nil {
@@ -239,7 +266,7 @@ func (l *Link) fault(ctx context.Context, t *metadata.Topic, r spec.Reason) erro
 func (l *Link) setReason(ctx context.Context, t *metadata.Topic, r spec.Reason) error {
 	if r.Code != "" {
 		r.Since = l.cfg.Now()
-		l.log.Warn("topic", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
+		l.log.Warn("topic needs attention", "event", "topic_noted", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
 	}
 	_, err := l.cfg.Store.UpdateShadow(ctx, t.ID, t.Shadow.Term, func(t *metadata.Topic) error {
 		t.Shadow.Reason = r

@@ -25,6 +25,8 @@ type Status struct {
 	ExcludedN int
 	Refused   int64 // answers dropped because their bytes were wrong
 	Rate      Rate
+	Shards    []replicate.Counters // by shard, since the link began to run in this process
+	Totals    Totals
 }
 
 // Rate is what a link copied per second, over at least rateSpan.
@@ -76,11 +78,11 @@ func (l *Link) Status(ctx context.Context) (*Status, error) {
 	if def == nil {
 		return nil, ErrNotFound
 	}
-	parts, err := l.progress(ctx)
+	parts, counters, err := l.progress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	st := &Status{Link: def, At: l.cfg.Now()}
+	st := &Status{Link: def, At: l.cfg.Now(), Shards: counters}
 	var lags []Lag
 	var records, bytes int64
 	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
@@ -112,6 +114,10 @@ func (l *Link) sourceStatus(st *Status) {
 	defer l.mu.Unlock()
 	s := &l.state
 	st.Excluded, st.ExcludedN = s.excluded, s.excludedN
+	st.Totals = s.totals.clone()
+	if s.cluster == nil && len(st.Topics) == 0 {
+		st.Lag = Lag{Bound: Unknown} // there may be much to copy: nobody has said
+	}
 	if s.refreshed.After(st.LastSeen) {
 		st.LastSeen = s.refreshed
 	}
@@ -162,16 +168,26 @@ func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.Pa
 	return ts
 }
 
-// progress asks every shard for the partitions it copies.
-func (l *Link) progress(ctx context.Context) (map[shard.PartitionID]replicate.PartitionStatus, error) {
-	out := map[shard.PartitionID]replicate.PartitionStatus{}
+// progress asks every shard for the partitions it copies and for its counters.
+// What a shard answers is put together here: a loop whose answer comes too late
+// must not write to what the caller has gone away with.
+func (l *Link) progress(ctx context.Context) (map[shard.PartitionID]replicate.PartitionStatus, []replicate.Counters, error) {
+	parts := map[shard.PartitionID]replicate.PartitionStatus{}
+	counters := make([]replicate.Counters, len(l.workers))
 	for i, w := range l.workers {
+		var of []replicate.PartitionStatus
+		var c replicate.Counters
 		err := l.cfg.Group.Shard(i).Call(ctx, func() {
-			w.Visit(func(p replicate.PartitionStatus) { out[p.Partition] = p })
+			w.Visit(func(p replicate.PartitionStatus) { of = append(of, p) })
+			c = w.Counters()
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		for _, p := range of {
+			parts[p.Partition] = p
+		}
+		counters[i] = c
 	}
-	return out, nil
+	return parts, counters, nil
 }

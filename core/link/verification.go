@@ -53,6 +53,9 @@ func (m *Manager) Verify(ctx context.Context, name string, topics []string, prog
 		v.Results = append(v.Results, r)
 	}
 	progress(len(targets), len(targets), bytes)
+	if l, err := m.Link(name); err == nil && l.id == def.ID {
+		l.tallyVerification(v, snap.ShadowsOf(def), m.cfg.Now())
+	}
 	return v, m.addGaps(ctx, v, snap.ShadowsOf(def))
 }
 

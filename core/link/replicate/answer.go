@@ -32,6 +32,7 @@ func (f *Fetcher) answerHead(s *kafkaproto.FetchStream) {
 	case kafkaproto.FetchSessionIDNotFound, kafkaproto.InvalidFetchSessionEpoch, kafkaproto.FetchSessionTopicIDError:
 		// The source dropped the session (it keeps few); the next request is full.
 	default:
+		f.count.failed(ErrorRefused, f.broker.Addr)
 		f.log.Warn("source broker refused a fetch", "broker", f.broker.Addr, "code", code)
 	}
 }
@@ -91,6 +92,7 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 func (f *Fetcher) refuse(r *Replicator, err error) {
 	r.progress.Refused++
 	r.refused++
+	f.count.Refused++
 	if errors.Is(err, batch.ErrOldMagic) || r.refused >= corruptMax {
 		f.fault(r, err)
 		return
@@ -134,6 +136,7 @@ func (f *Fetcher) partitionEnd(r *Replicator, h *kafkaproto.FetchPartitionHead) 
 	case h.ErrorCode != 0:
 		f.partitionError(r, kafkaproto.ErrorCode(h.ErrorCode))
 	case h.DivergingEndOffset >= 0:
+		f.count.failed(ErrorOffset, f.broker.Addr)
 		f.stop(r, Event{Kind: Misaligned})
 	default:
 		r.followStart()
@@ -143,12 +146,15 @@ func (f *Fetcher) partitionEnd(r *Replicator, h *kafkaproto.FetchPartitionHead) 
 func (f *Fetcher) partitionError(r *Replicator, code kafkaproto.ErrorCode) {
 	switch code {
 	case kafkaproto.OffsetOutOfRange:
+		f.count.failed(ErrorOffset, f.broker.Addr)
 		f.stop(r, Event{Kind: Misaligned, Code: code})
 	case kafkaproto.NotLeaderOrFollower, kafkaproto.LeaderNotAvailable, kafkaproto.UnknownTopicOrPartition,
 		kafkaproto.FencedLeaderEpoch, kafkaproto.UnknownLeaderEpoch, kafkaproto.ReplicaNotAvailable,
 		kafkaproto.UnknownTopicID, kafkaproto.InconsistentTopicID, kafkaproto.OffsetNotAvailable:
+		f.count.failed(ErrorLeader, f.broker.Addr)
 		f.stop(r, Event{Kind: LeaderMoved, Code: code})
 	default:
+		f.count.failed(ErrorRefused, f.broker.Addr)
 		f.report(Event{Kind: Refused, Partition: r.Partition, Topic: r.Topic, Broker: f.broker, Code: code})
 		f.retryLater(r, f.cfg.RefusedWait)
 	}
@@ -159,6 +165,7 @@ func (f *Fetcher) partitionError(r *Replicator, code kafkaproto.ErrorCode) {
 func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	f.stats.Responses++
 	f.answeredAt = f.cfg.Now()
+	f.count.Fetch.Observe(f.answeredAt.Sub(f.askedAt))
 	f.suspect.clear()
 	f.stopTimer()
 	f.state = idle

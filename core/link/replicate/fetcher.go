@@ -31,6 +31,7 @@ type Fetcher struct {
 	broker Broker
 	report func(Event)
 	log    rateLog
+	count  *Counters // the Worker's
 
 	topics *topicIndex
 	dirty  []*Replicator // their next fetch differs from what the session knows
@@ -51,6 +52,7 @@ type Fetcher struct {
 	in         *inbound // of the present connection or dial
 	stats      FetcherStats
 	suspect    suspect
+	askedAt    time.Time // of the request in flight
 	answeredAt time.Time // end of the last whole answer
 }
 
@@ -61,8 +63,8 @@ type FetcherStats struct {
 	ThrottledMillis                            int64
 }
 
-func newFetcher(s *shard.Shard, b Broker, cfg Config, report func(Event), log rateLog) *Fetcher {
-	f := &Fetcher{cfg: cfg, shard: s, broker: b, report: report, log: log,
+func newFetcher(s *shard.Shard, b Broker, cfg Config, count *Counters, report func(Event), log rateLog) *Fetcher {
+	f := &Fetcher{cfg: cfg, shard: s, broker: b, report: report, log: log, count: count,
 		topics: newTopicIndex(), fetchBytes: cfg.FetchMaxBytes}
 	f.backoff = newBackoff(cfg.BackoffMin, cfg.BackoffMax)
 	f.in = &inbound{f: f}
@@ -149,6 +151,7 @@ func (f *Fetcher) lost(err error) {
 		return
 	}
 	wasUp := f.state == idle || f.state == fetching
+	f.count.failed(lostKind(err, f.conn != nil), f.broker.Addr)
 	f.conn, f.state = nil, disconnected
 	f.attempt++
 	f.blame(err)

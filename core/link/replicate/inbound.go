@@ -261,6 +261,7 @@ func (in *inbound) takeRecords() (more bool) {
 		copy(in.target.reservation[in.target.filled:], in.scratch[in.pos:in.pos+n])
 	} else {
 		in.f.stats.DiscardedBytes += int64(n)
+		in.f.count.DiscardedBytes += int64(n)
 	}
 	in.pos += n
 	in.arrived(n)
@@ -272,6 +273,7 @@ func (in *inbound) arrived(n int) {
 	in.left -= n
 	in.recordsLeft -= n
 	in.stream.RecordsTaken(n)
+	in.f.count.FetchedBytes += int64(n)
 	if in.target != nil {
 		in.target = in.f.recordsArrived(in.target, n, in.recordsLeft == 0)
 	}

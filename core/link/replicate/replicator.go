@@ -30,6 +30,7 @@ const corruptMax = 2
 // Replicator is one partition's copy. It belongs to its shard's loop.
 type Replicator struct {
 	Assignment
+	work  *Worker
 	part  *shard.Partition
 	phase phase
 	owner *Fetcher  // nil while in no broker's session
@@ -46,6 +47,8 @@ type Replicator struct {
 	reservation []byte // nil: the bytes are read and thrown away
 	filled      int
 	verifier    batch.Verifier
+
+	applying applying
 }
 
 // Progress is what is known of a partition's distance to its source. Offsets
@@ -61,8 +64,8 @@ type Progress struct {
 	Refused             int64 // answers dropped because their bytes were wrong
 }
 
-func newReplicator(a Assignment, p *shard.Partition) *Replicator {
-	return &Replicator{Assignment: a, part: p, sent: neverSent,
+func newReplicator(w *Worker, a Assignment, p *shard.Partition) *Replicator {
+	return &Replicator{Assignment: a, work: w, part: p, sent: neverSent,
 		progress: Progress{SourceHighWatermark: -1, SourceStart: -1}}
 }
 
@@ -128,7 +131,11 @@ func (r *Replicator) finish(now time.Time) error {
 		return nil
 	}
 	r.reservation = nil
-	heads, skip, err := r.unheld(r.verifier.Batches())
+	arrived := r.verifier.Batches()
+	for i := range arrived {
+		r.work.counters.FetchedRecords += int64(arrived[i].Count)
+	}
+	heads, skip, err := r.unheld(arrived)
 	if err != nil || len(heads) == 0 || r.part.Log.EndOffset() != r.sent.offset {
 		r.part.Log.Release()
 		return err
@@ -138,6 +145,7 @@ func (r *Replicator) finish(now time.Time) error {
 	}
 	r.count(heads)
 	r.noteCaughtUp(now)
+	r.measure(now)
 	r.refused = 0
 	return nil
 }
@@ -165,11 +173,16 @@ func (r *Replicator) unheld(heads []batch.Head) (rest []batch.Head, skip int, er
 }
 
 func (r *Replicator) count(heads []batch.Head) {
+	var bytes, records int64
 	for i := range heads {
-		r.progress.FetchedBytes += int64(heads[i].Size)
-		r.progress.FetchedRecords += int64(heads[i].Count)
+		bytes += int64(heads[i].Size)
+		records += int64(heads[i].Count)
 	}
+	r.progress.FetchedBytes += bytes
+	r.progress.FetchedRecords += records
 	r.progress.Batches += int64(len(heads))
+	r.work.counters.WrittenBytes += bytes
+	r.work.counters.WrittenRecords += records
 }
 
 // followStart moves the log's start to the source's (S5). It is called for

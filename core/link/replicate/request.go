@@ -72,6 +72,7 @@ func (f *Fetcher) requestVersion() int16 {
 // batch of each partition, and is taken in as it arrives.
 func (f *Fetcher) fetch() {
 	f.state = fetching
+	f.askedAt = f.cfg.Now()
 	f.stats.Requests++
 	f.fetchRequest(&f.request)
 	f.in.version = f.requestVersion()

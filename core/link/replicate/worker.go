@@ -16,6 +16,7 @@ type Worker struct {
 	log      *slog.Logger
 	fetchers map[string]*Fetcher // by broker address
 	all      map[shard.PartitionID]*Replicator
+	counters Counters
 }
 
 // NewWorker makes a Worker for a shard. report is called on the loop and must
@@ -35,7 +36,7 @@ func (w *Worker) Assign(a Assignment) error {
 	r := w.all[a.Partition]
 	switch {
 	case r == nil || r.part != p:
-		r = newReplicator(a, p)
+		r = newReplicator(w, a, p)
 		w.all[a.Partition] = r
 	case r.phase == fenced && a.Term == r.Term:
 		return nil // failover took it under this very term
@@ -103,7 +104,7 @@ func (w *Worker) Stop() {
 func (w *Worker) fetcher(b Broker) *Fetcher {
 	f := w.fetchers[b.Addr]
 	if f == nil {
-		f = newFetcher(w.shard, b, w.cfg, w.report, newRateLog(w.log, w.cfg.Now))
+		f = newFetcher(w.shard, b, w.cfg, &w.counters, w.report, newRateLog(w.log, w.cfg.Now))
 		w.fetchers[b.Addr] = f
 	}
 	return f
