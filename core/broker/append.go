@@ -71,7 +71,7 @@ func (g *appendGroup) run() {
 	for ; g.next < len(g.jobs); g.next++ {
 		j := &g.jobs[g.next]
 		j.append(g.owner)
-		if errors.Is(j.err, buf.ErrBudget) && g.owner.broker.now().Before(g.deadline) {
+		if errors.Is(j.err, buf.ErrBudget) && time.Now().Before(g.deadline) {
 			j.err = nil
 			g.owner.shard.After(budgetRetry, g.run)
 			return
@@ -106,12 +106,45 @@ func (g *appendGroup) await(i int) {
 		return
 	}
 	g.waiting++
-	p.Log.WhenDurable(j.end, func(err error) {
+	done := func(err error) {
 		g.errs[i] = err
 		if g.waiting--; g.waiting == 0 {
 			g.report(true)
 		}
-	})
+	}
+	if g.owner.broker.cfg.AckWritten {
+		whenWritten(p, j.end, done)
+		return
+	}
+	p.Log.WhenDurable(j.end, done)
+}
+
+// whenWritten calls done once everything below end is written, or with the
+// reason why it never will be (owner).
+func whenWritten(p *shard.Partition, end int64, done func(error)) {
+	var w shard.Waiter
+	look := func() (over bool, err error) {
+		switch {
+		case p.HighWatermark() >= end:
+			return true, nil
+		case p.Removed():
+			return true, segment.ErrClosed
+		case p.Err() != nil:
+			return true, p.Err()
+		}
+		return p.Log.EndOffset() < end, segment.ErrReset
+	}
+	if over, err := look(); over {
+		done(err)
+		return
+	}
+	w.Wake = func() {
+		if over, err := look(); over {
+			p.Cancel(&w)
+			done(err)
+		}
+	}
+	p.Await(&w)
 }
 
 // report tells home that the batches are placed and, if so, that all is through.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"umbra/kafkaproto"
 	"umbra/shard"
@@ -34,6 +35,7 @@ type conn struct {
 	// Receiving: the prefix of the next frame, or the frame under way.
 	prefix   [kafkaproto.FramePrefix]byte
 	prefixN  int
+	header   kafkaproto.RequestHeader // the last one, for its client id
 	frame    *frame
 	left     []byte // bytes that could not be taken yet, at most scratchBytes; reading is paused
 	starving bool   // for want of memory
@@ -65,8 +67,9 @@ func (c *conn) blocked(key int16) bool {
 // begin starts a request. b is the frame without its prefix; f owns it, or is
 // nil and b is borrowed until begin returns. An error closes the connection.
 func (c *conn) begin(b []byte, f *frame) error {
-	r := &request{conn: c, loop: c.loop, broker: c.broker, size: len(b), frame: f, body: kafkaproto.NewReader(b, false), began: c.broker.now()}
-	r.header.Decode(&r.body)
+	r := &request{conn: c, loop: c.loop, broker: c.broker, frame: f, body: kafkaproto.NewReader(b, false), began: time.Now()}
+	c.header.Decode(&r.body)
+	r.header = c.header
 	if err := r.body.Err(); err != nil {
 		r.release()
 		return fmt.Errorf("decode request header: %w", err)
@@ -95,7 +98,7 @@ func (c *conn) begin(b []byte, f *frame) error {
 
 // finished takes a request that has ended, and writes what is next in order.
 func (c *conn) finished(r *request) {
-	c.loop.stats.observe(c.broker.now().Sub(r.began))
+	c.loop.stats.observe(time.Since(r.began))
 	if r.held {
 		r.held = false
 		c.held--

@@ -39,7 +39,7 @@ func handleFetch(r *request) {
 		return
 	}
 	r.conn.fetching = f
-	f.deadline = r.broker.now().Add(time.Duration(max(f.m.MaxWaitMillis, 0)) * time.Millisecond)
+	f.deadline = r.began.Add(time.Duration(max(f.m.MaxWaitMillis, 0)) * time.Millisecond)
 	f.round()
 }
 
@@ -178,7 +178,7 @@ func (f *fetch) endRound() {
 	case f.cancelled:
 		f.drop()
 		f.r.finish()
-	case f.ready() || !f.r.broker.now().Before(f.deadline):
+	case f.ready() || !time.Now().Before(f.deadline):
 		f.answer()
 	default:
 		f.drop()

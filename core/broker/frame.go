@@ -30,7 +30,8 @@ func newFrame(l *loop, size int) (*frame, error) {
 
 // grow moves the frame to memory of at least n bytes. On failure it stays.
 func (f *frame) grow(l *loop, n int) error {
-	if l.frameBytes+int64(n) > l.broker.cfg.FrameBytesMax && l.frameBytes > 0 {
+	over := l.frameBytes+int64(n) > l.broker.cfg.FrameBytesMax
+	if over && l.overdraft != nil && l.overdraft != f {
 		return buf.ErrBudget
 	}
 	next := frame{size: f.size, have: f.have}
@@ -43,9 +44,14 @@ func (f *frame) grow(l *loop, n int) error {
 		}
 		next.slab, next.mem = slab, slab.Bytes()[:min(len(slab.Bytes()), f.size)]
 	}
+	if over {
+		l.overdraft = f
+	}
 	copy(next.mem, f.mem[:f.have])
-	l.frameBytes += int64(len(next.mem))
-	f.release(l)
+	l.frameBytes += int64(len(next.mem) - len(f.mem))
+	if f.slab != nil {
+		f.slab.Release()
+	}
 	*f = next
 	return nil
 }
@@ -64,6 +70,9 @@ func (f *frame) add(in []byte) (rest []byte) {
 
 // release gives the memory back. The frame keeps none.
 func (f *frame) release(l *loop) {
+	if l.overdraft == f {
+		l.overdraft = nil
+	}
 	l.frameBytes -= int64(len(f.mem))
 	if f.slab != nil {
 		f.slab.Release()

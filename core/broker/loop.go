@@ -25,17 +25,20 @@ type loop struct {
 	software *regexp.Regexp
 
 	topics   map[kafkaproto.TopicID]*topicSettings // cache of settings
+	produces []*produce                            // ended, for their memory
 	unpack   batch.Scratch                         // for batches checked on the loop
 	sessions sessions
 
 	frameBytes int64   // held by connections' partial and waiting frames
+	overdraft  *frame  // the one frame that may pass FrameBytesMax, so that full memory never stands still
 	starved    []*conn // not read because of FrameBytesMax or the arena's budget
 }
 
 func newLoop(b *Broker, s *shard.Shard, shards int) *loop {
-	return &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern(),
-		unpack:   batch.Scratch{UnpackMax: unpackedHereMax},
-		sessions: newSessions(b.settings.FetchSessionsMax, b.cfg.SessionPartitionsMax, s.ID(), shards)}
+	l := &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern(),
+		unpack: batch.Scratch{UnpackMax: unpackedHereMax}}
+	l.sessions = newSessions(b.settings.FetchSessionsMax, b.cfg.SessionPartitionsMax, s.ID(), shards, &l.stats)
+	return l
 }
 
 // postRetry is how long a loop waits before it tries a full mailbox again.

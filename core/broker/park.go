@@ -13,7 +13,8 @@ const memoryRetry = 10 * time.Millisecond
 // There is one watch per loop that owns any of them.
 func (f *fetch) park() {
 	f.parked, f.woken = true, false
-	left := f.deadline.Sub(f.r.broker.now())
+	f.loop.stats.Parked++
+	left := time.Until(f.deadline)
 	if f.again {
 		left = min(left, memoryRetry)
 	}
@@ -56,6 +57,7 @@ func (f *fetch) wake() {
 // unpark takes the watches back.
 func (f *fetch) unpark() {
 	f.parked = false
+	f.loop.stats.Parked--
 	f.timer.Stop()
 	for _, w := range f.watches {
 		w.tell(w.end)

@@ -28,8 +28,7 @@ import (
 //
 // Records of a compressed batch are unpacked to be checked, as in Kafka: small
 // ones here, others away from the loop. Batches are stored as they were sent:
-// compression.type does not recompress, and a wrong max timestamp in a batch's
-// head is not corrected.
+// compression.type does not recompress.
 //
 //	v5:  log start offset
 //	v8:  record errors and a message
@@ -41,7 +40,7 @@ func handleProduce(r *request) {
 		return
 	}
 	p.snap = r.snapshot()
-	p.deadline = p.now.Add(time.Duration(max(p.m.TimeoutMillis, 0)) * time.Millisecond)
+	p.deadline = r.began.Add(time.Duration(max(p.m.TimeoutMillis, 0)) * time.Millisecond)
 	for i := range p.m.Topics {
 		t := &p.m.Topics[i]
 		for j := range t.Partitions {
@@ -97,8 +96,27 @@ type producePart struct {
 
 func (p *producePart) refuse(err error) { p.err, p.done = err, true }
 
+// newProduce makes a produce, from the memory of one that has ended if it can.
 func (l *loop) newProduce(r *request) *produce {
-	return &produce{r: r, now: l.broker.now()}
+	p := new(produce)
+	if n := len(l.produces); n > 0 {
+		p, l.produces = l.produces[n-1], l.produces[:n-1]
+	}
+	p.r, p.now = r, l.broker.now()
+	return p
+}
+
+// producesMax is how many ended produces a loop keeps for their memory.
+const producesMax = 64
+
+// recycle keeps the memory of a produce that nobody refers to any more.
+func (p *produce) recycle() {
+	l := p.r.loop
+	if len(l.produces) < producesMax {
+		clear(p.parts)
+		*p = produce{m: p.m, parts: p.parts[:0]}
+		l.produces = append(l.produces, p)
+	}
 }
 
 // check says whether a part may be appended; later is true when its records are
@@ -207,6 +225,7 @@ func (p *produce) place() {
 	p.groups, p.open = len(groups), len(groups)
 	if len(groups) == 0 {
 		p.answer()
+		p.recycle()
 		return
 	}
 	away := false
@@ -221,7 +240,9 @@ func (p *produce) place() {
 		for i := range g.jobs {
 			g.jobs[i].batch = p.parts[g.jobs[i].part].batch
 		}
-		g.begin()
+	}
+	for _, g := range groups {
+		g.begin() // the last one may end p
 	}
 }
 
@@ -271,15 +292,14 @@ func (p *produce) placed(g *appendGroup) {
 		p.r.release() // the logs have their copies
 	}
 	if p.open > 0 && p.m.Acks == -1 {
-		left := max(p.deadline.Sub(p.r.broker.now()), 0)
-		p.timer = p.r.loop.shard.After(left, p.timedOut)
+		p.timer = p.r.loop.shard.After(time.Until(p.deadline), p.timedOut)
 	}
 }
 
 // through is a group's word that nothing is to be waited for any more; errs
 // are the jobs' errors while waiting, nil for none.
 func (p *produce) through(g *appendGroup, errs []error) {
-	if p.answered {
+	if p.answered { // by timedOut
 		return
 	}
 	for i, j := range g.jobs {
@@ -291,6 +311,7 @@ func (p *produce) through(g *appendGroup, errs []error) {
 	}
 	if p.open--; p.open == 0 {
 		p.answer()
+		p.recycle()
 	}
 }
 
@@ -365,7 +386,7 @@ func (part *producePart) respond(out *kafkaproto.ProduceResponseTopicPartition, 
 	switch {
 	case c == kafkaproto.UnknownServerError:
 		p.r.loop.logs.say(p.r.broker.log, p.now, "produce failed", "topic", part.name, "partition", part.index, "error", part.err)
-	case c == kafkaproto.NotLeaderOrFollower && part.topic != nil:
+	case c == kafkaproto.NotLeaderOrFollower && part.topic != nil && p.r.version() >= 10:
 		b := p.snap.Broker
 		out.CurrentLeader = kafkaproto.ProduceResponseTopicPartitionCurrentLeader{LeaderID: b.ID, LeaderEpoch: part.topic.Partitions[part.index].LeaderEpoch}
 		if len(resp.Brokers) == 0 {

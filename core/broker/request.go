@@ -21,9 +21,8 @@ type request struct {
 
 	header kafkaproto.RequestHeader
 	body   kafkaproto.Reader // behind the header; borrowed until the handler returns, see keep
-	size   int               // bytes of the frame
 	frame  *frame            // owns the body's bytes, nil when they lie in the loop's scratch
-	began  time.Time
+	began  time.Time         // when the request was begun, monotonic
 
 	done  bool
 	quiet bool // done without a response

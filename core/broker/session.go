@@ -53,14 +53,17 @@ type sessions struct {
 	partsMax int // most partitions of all sessions together
 	shard    int // ids of different shards differ: id modulo shards is the shard
 	shards   int
+	stats    *Stats // of the loop
 
 	byID  map[int32]*session
 	lru   *list.List // of *session, the least recently used first
 	parts int
 }
 
-func newSessions(slots, partsMax, shard, shards int) sessions {
-	return sessions{slots: (slots + shards - 1) / shards, partsMax: partsMax, shard: shard, shards: shards, byID: map[int32]*session{}, lru: list.New()}
+// newSessions makes room for one shard's share of slots sessions.
+func newSessions(slots, partsMax, shard, shards int, stats *Stats) sessions {
+	return sessions{slots: (slots + shards - 1) / shards, partsMax: partsMax, shard: shard, shards: shards, stats: stats,
+		byID: map[int32]*session{}, lru: list.New()}
 }
 
 // create makes a session for a full request; nil when there is no room.
@@ -72,8 +75,10 @@ func (ss *sessions) create(m *kafkaproto.FetchRequest, byID bool, now time.Time)
 	for n > 0 && n <= ss.partsMax && ss.slots > 0 && (len(ss.byID) >= ss.slots || ss.parts+n > ss.partsMax) {
 		oldest := ss.oldest()
 		if oldest == nil || now.Sub(oldest.used) < sessionIdle {
+			ss.stats.SessionsRefused++
 			return nil
 		}
+		ss.stats.SessionsEvicted++
 		ss.drop(oldest)
 	}
 	if n == 0 || n > ss.partsMax || ss.slots == 0 {

@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"time"
 
 	"umbra/kafkaproto"
@@ -29,9 +32,42 @@ type Stats struct {
 	Latency       [latencyBuckets]uint64
 	LatencyMicros uint64
 
+	Parked            int // fetches that wait for records now
+	Sessions          int // fetch sessions
+	SessionPartitions int // partitions of all of them
+	SessionsEvicted   uint64
+	SessionsRefused   uint64 // clients that asked for one and got none
+
 	ConnsOpen      int
+	FrameBytes     int64  // held by requests that have arrived in part or wait for their turn
 	ClosedProtocol uint64 // connections closed for what they sent
 	Starved        uint64 // times a connection was not read for want of memory
+}
+
+// Stats copies the figures of every shard, in the order of the shards. It asks
+// each loop and waits: any goroutine but a loop. Before Bind there are none.
+func (b *Broker) Stats(ctx context.Context) ([]Stats, error) {
+	at := b.bound.Load()
+	if at == nil {
+		return nil, nil
+	}
+	out := make([]Stats, len(at.loops))
+	for i, l := range at.loops {
+		copied := make(chan Stats, 1)
+		if err := l.shard.Call(ctx, func() { copied <- l.figures() }); err != nil {
+			return nil, fmt.Errorf("read the figures of shard %d: %w", i, err)
+		}
+		out[i] = <-copied
+	}
+	return out, nil
+}
+
+// figures is a copy that shares nothing with the loop.
+func (l *loop) figures() Stats {
+	s := l.stats
+	s.Errors, s.ShadowRejected = maps.Clone(s.Errors), maps.Clone(s.ShadowRejected)
+	s.Sessions, s.SessionPartitions, s.FrameBytes = len(l.sessions.byID), l.sessions.parts, l.frameBytes
+	return s
 }
 
 // observe counts one finished request.

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"time"
 
@@ -86,7 +88,7 @@ func errTransactions() error {
 const recordErrorsMax = 1000
 
 // records checks every record of v: offset deltas 0, 1, 2, ..., timestamps, and
-// keys where the topic is compacted. compress.ErrTooLarge (wrapped) when they
+// keys where the topic is compacted; it may correct v's max timestamp. compress.ErrTooLarge (wrapped) when they
 // unpack to more than s allows; everything else is a refusal.
 func (u *rules) records(v batch.View, s *batch.Scratch) error {
 	var bad recordErrors
@@ -99,7 +101,7 @@ func (u *rules) records(v batch.View, s *batch.Scratch) error {
 		}
 	}
 	oldest, newest := u.timeBounds()
-	index := int32(0)
+	index, maxTime := int32(0), int64(-1)
 	err := batch.Each(v, s, func(r batch.Record) error {
 		switch {
 		case r.OffsetDelta != index:
@@ -113,6 +115,7 @@ func (u *rules) records(v batch.View, s *batch.Scratch) error {
 			note(kafkaproto.InvalidTimestamp, index, fmt.Sprintf("timestamp %d is outside %d to %d", r.Timestamp, oldest, newest))
 		}
 		index++
+		maxTime = max(maxTime, r.Timestamp)
 		return nil
 	})
 	switch {
@@ -121,6 +124,9 @@ func (u *rules) records(v batch.View, s *batch.Scratch) error {
 	case err != nil:
 		return refuse(kafkaproto.InvalidRecord, "%v", err)
 	case bad.code == kafkaproto.None:
+		if maxTime != v.MaxTimestamp() && !u.LogAppendTime {
+			setMaxTimestamp(v, maxTime)
+		}
 		return nil
 	case bad.code == kafkaproto.InvalidTimestamp:
 		bad.text = "one or more records have been rejected because of their timestamps"
@@ -128,6 +134,15 @@ func (u *rules) records(v batch.View, s *batch.Scratch) error {
 		bad.text = fmt.Sprintf("%d of %d records have been rejected; the first: %s", len(bad.records), v.Count(), *bad.records[0].ErrorMessage)
 	}
 	return &bad
+}
+
+// setMaxTimestamp corrects the head of a batch whose producer got it wrong, as
+// Kafka does: retention and the time index go by it. The layout is in package
+// batch.
+func setMaxTimestamp(v batch.View, ts int64) {
+	const posCRC, posAttributes, posMaxTimestamp = 17, 21, 35
+	binary.BigEndian.PutUint64(v[posMaxTimestamp:], uint64(ts))
+	binary.BigEndian.PutUint32(v[posCRC:], crc32.Checksum(v[posAttributes:], crc32.MakeTable(crc32.Castagnoli)))
 }
 
 // timeBounds are the timestamps accepted now, in ms.
