@@ -1,0 +1,131 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"umbra/bench/delay"
+	"umbra/bench/measure"
+	"umbra/bench/plain"
+	"umbra/bench/report"
+)
+
+const (
+	delayWarm  = time.Second      // of load before what is measured
+	delayDrain = 30 * time.Second // for the last record to be readable everywhere
+)
+
+// delay measures the delay of a source with an engine.
+func (r *run) delay(ctx context.Context, src source, engine string) (out *report.Delay, err error) {
+	l, err := src.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close(context.WithoutCancel(ctx))) }()
+	s, err := r.startWarm(ctx, engine)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	ends, err := endsOf(ctx, l.Bootstrap(), l.Topic())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Link(ctx, "bench", l.Bootstrap(), l.Topic()); err != nil {
+		return nil, err
+	}
+	if err := r.awaitTopic(ctx, s, l.Topic()); err != nil {
+		return nil, err
+	}
+	return r.observe(ctx, s, l, ends)
+}
+
+// observe reads both sides while the load runs.
+func (r *run) observe(ctx context.Context, s *shadow, l load, starts map[int32]int64) (*report.Delay, error) {
+	own, err := delay.Observe(ctx, "the source", first(l.Bootstrap()), l.Topic(), starts)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Stop()
+	far, err := delay.Observe(ctx, "the shadow", s.daemon.Listen, l.Topic(), starts)
+	if err != nil {
+		return nil, err
+	}
+	defer far.Stop()
+	send := func(d time.Duration) ([]delay.Ack, error) {
+		acks, err := l.Send(ctx, d)
+		if err == nil && len(acks) == 0 {
+			err = errors.New("nothing was sent")
+		}
+		for _, o := range []*delay.Observer{own, far} {
+			if err == nil {
+				err = o.Await(ctx, delay.Ends(acks), delayDrain)
+			}
+		}
+		return acks, err
+	}
+	if _, err := send(delayWarm); err != nil {
+		return nil, s.broken(ctx, "bench", err)
+	}
+	w, err := measure.Begin(with(l.Watch(), watchUmbra, s.daemon.PID()))
+	if err != nil {
+		return nil, err
+	}
+	acks, err := send(r.DelayFor)
+	if err != nil {
+		return nil, s.broken(ctx, "bench", err)
+	}
+	win, err := w.End(r.rule)
+	if err != nil {
+		return nil, err
+	}
+	return r.summarize(l, acks, own.Stop(), far.Stop(), win)
+}
+
+func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win measure.Window) (*report.Delay, error) {
+	out := &report.Delay{Rate: r.DelayRate, Burst: l.Burst(), Seconds: r.DelayFor.Seconds(), Window: win}
+	var late []time.Duration
+	for _, a := range acks {
+		late = append(late, time.Duration(a.Late))
+	}
+	out.Late = delay.Summarize(late)
+	for side, into := range map[*[]delay.Sight]*delay.Summary{&own: &out.Source, &far: &out.Shadow} {
+		d, err := delay.Join(acks, *side, l.Step())
+		if err != nil {
+			return nil, err
+		}
+		*into = delay.Summarize(d)
+	}
+	out.Difference = out.Shadow.Minus(out.Source)
+	out.CPU = win.CPU[watchUmbra].Seconds() / win.Wall.Seconds()
+	return out, nil
+}
+
+// awaitTopic waits until every partition of an empty topic is readable on the shadow.
+func (r *run) awaitTopic(ctx context.Context, s *shadow, topic string) error {
+	_, err := await(ctx, 30*time.Second, "wait for the shadow of topic "+topic, func() (plain.Leaders, error) {
+		leaders, err := plain.FindLeaders(ctx, s.daemon.Listen, topic)
+		if err == nil {
+			_, err = plain.Ends(ctx, leaders, topic)
+		}
+		return leaders, err
+	})
+	if err != nil {
+		return s.broken(ctx, "bench", err)
+	}
+	return nil
+}
+
+func endsOf(ctx context.Context, bootstrap, topic string) (map[int32]int64, error) {
+	leaders, err := plain.FindLeaders(ctx, first(bootstrap), topic)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := plain.Ends(ctx, leaders, topic)
+	if err != nil {
+		return nil, fmt.Errorf("find where topic %q begins: %w", topic, err)
+	}
+	return ends, nil
+}

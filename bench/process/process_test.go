@@ -1,0 +1,102 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"umbra/bench/delay"
+	"umbra/bench/measure"
+)
+
+// The children are this test binary, run again.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && slices.Contains([]string{SourceCommand, DiscardCommand}, os.Args[1]) {
+		if err := Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func start(t *testing.T, cfg SourceConfig) *Source {
+	t.Helper()
+	s, err := StartSource(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestDiscardReadsWhatTheSourceHolds(t *testing.T) {
+	s := start(t, SourceConfig{Topic: "load", Partitions: 3, Record: 1000, Batch: 8000, Chunk: 100_000, Bytes: 6 << 20})
+	if s.About.Bytes < 5<<20 || s.About.Bytes > 7<<20 || s.About.BatchBytes < 8000 {
+		t.Errorf("asked for 6 MiB: %+v", s.About)
+	}
+	d, err := StartDiscard(DiscardConfig{Bootstrap: s.About.Addr, Topic: "load", Chunk: 1 << 20, Answer: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, err := d.Run(context.Background())
+	if err != nil || total.Bytes != s.About.Bytes || len(d.Ends) != 3 {
+		t.Errorf("read %+v up to %v, %v; the source holds %d bytes", total, d.Ends, err, s.About.Bytes)
+	}
+	if cpu, err := measure.ProcessCPU(d.PID()); err != nil || cpu <= 0 {
+		t.Errorf("the client cannot be measured after its work: %v, %v", cpu, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSourceGrows(t *testing.T) {
+	s := start(t, SourceConfig{Topic: "load", Partitions: 2, Record: 100, Batch: 1000, Chunk: 100_000})
+	before := measure.Now()
+	const bursts = 40
+	rate := float64(s.About.BatchBytes) * 1000 // one each ms
+	acks, err := s.Grow(context.Background(), rate, bursts*s.About.Step(rate))
+	if err != nil || len(acks) != bursts {
+		t.Fatalf("%d acks, %v", len(acks), err)
+	}
+	ends := delay.Ends(acks)
+	if ends[0] != ends[1] || ends[0] == 0 || acks[0].At < before || acks[bursts-1].At > measure.Now() {
+		t.Errorf("ends %v, acks from %d to %d", ends, acks[0].At, acks[bursts-1].At)
+	}
+}
+
+func TestSourceStopsGrowingWithItsContext(t *testing.T) {
+	s, err := StartSource(SourceConfig{Topic: "load", Partitions: 1, Record: 100, Batch: 1000, Chunk: 100_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if acks, err := s.Grow(ctx, 1, time.Hour); err == nil {
+		t.Errorf("grew for an hour: %d acks", len(acks))
+	}
+	if err := s.Close(); err == nil {
+		t.Error("a source that was killed ended well")
+	}
+}
+
+// What a child says on its standard error is in the error.
+func TestChildThatFails(t *testing.T) {
+	_, err := StartDiscard(DiscardConfig{Bootstrap: "127.0.0.1:1", Topic: "load"})
+	if err == nil || !strings.Contains(err.Error(), "connect to broker 127.0.0.1:1") || !strings.Contains(err.Error(), "discarding client") {
+		t.Errorf("got %v", err)
+	}
+	if err := Serve(context.Background(), "nothing", nil, nil, nil); err == nil {
+		t.Error("an unknown command was served")
+	}
+}

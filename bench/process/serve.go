@@ -1,0 +1,38 @@
+package process
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// Serve runs a hidden command by name with its arguments.
+func Serve(ctx context.Context, name string, args []string, in io.Reader, out io.Writer) error {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	switch name {
+	case SourceCommand:
+		var c SourceConfig
+		f.StringVar(&c.Topic, "topic", "", "")
+		f.IntVar(&c.Partitions, "partitions", 1, "")
+		f.IntVar(&c.Record, "record", 1024, "")
+		f.IntVar(&c.Batch, "batch", 16<<10, "")
+		f.IntVar(&c.Chunk, "chunk", 1<<20, "")
+		f.Int64Var(&c.Bytes, "bytes", 0, "")
+		if err := f.Parse(args); err != nil {
+			return err
+		}
+		return ServeSource(ctx, c, in, out)
+	case DiscardCommand:
+		var c DiscardConfig
+		f.StringVar(&c.Bootstrap, "bootstrap", "", "")
+		f.StringVar(&c.Topic, "topic", "", "")
+		f.IntVar(&c.Chunk, "chunk", 1<<20, "")
+		f.IntVar(&c.Answer, "answer", 16<<20, "")
+		if err := f.Parse(args); err != nil {
+			return err
+		}
+		return ServeDiscard(ctx, c, in, out)
+	}
+	return fmt.Errorf("no hidden command %q", name)
+}

@@ -1,0 +1,128 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"umbra/bench/delay"
+	"umbra/bench/measure"
+	"umbra/bench/synthetic"
+)
+
+// SourceCommand is the hidden command ServeSource stands behind.
+const SourceCommand = "source"
+
+// SourceConfig is a synthetic source's data.
+type SourceConfig struct {
+	Topic      string
+	Partitions int
+	Record     int   // bytes of a value
+	Batch      int   // bytes of a batch, about
+	Chunk      int   // most bytes of one partition in an answer
+	Bytes      int64 // that the topic holds at the start, about
+}
+
+// Args is the configuration as arguments of SourceCommand.
+func (c SourceConfig) Args() []string {
+	return []string{SourceCommand, "--topic", c.Topic, "--partitions", strconv.Itoa(c.Partitions), "--record", strconv.Itoa(c.Record),
+		"--batch", strconv.Itoa(c.Batch), "--chunk", strconv.Itoa(c.Chunk), "--bytes", strconv.FormatInt(c.Bytes, 10)}
+}
+
+// recordOverhead is about what a record takes in a batch beside its value.
+const recordOverhead = 10
+
+// Source is a synthetic source in a process of its own.
+type Source struct {
+	*child
+	About About
+}
+
+// About is what a source says of itself when it serves.
+type About struct {
+	Addr       string `json:"addr"`
+	BatchBytes int    `json:"batch_bytes"`
+	Bytes      int64  `json:"bytes"` // record data it holds
+}
+
+// growth is a request to grow, the answer is the acks.
+type growth struct {
+	Rate float64       `json:"rate"` // bytes per second
+	For  time.Duration `json:"for"`
+}
+
+// StartSource runs a source.
+func StartSource(cfg SourceConfig) (*Source, error) {
+	c, err := spawn("synthetic source", cfg.Args()...)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{child: c}
+	if err := c.ask(&s.About); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return s, nil
+}
+
+// PID is the process id.
+func (s *Source) PID() int { return s.pid }
+
+// Close ends the process.
+func (s *Source) Close() error { return s.close() }
+
+// Step is the time between two batches at a rate in bytes per second.
+func (a About) Step(rate float64) time.Duration {
+	return time.Duration(float64(a.BatchBytes) / rate * float64(time.Second))
+}
+
+// Grow makes the source grow by whole batches, partition after partition, and
+// returns when each was there. It ends early, with an error, when ctx does.
+func (s *Source) Grow(ctx context.Context, rate float64, d time.Duration) ([]delay.Ack, error) {
+	stop := context.AfterFunc(ctx, s.kill)
+	defer stop()
+	if err := s.tell(growth{rate, d}); err != nil {
+		return nil, err
+	}
+	var acks []delay.Ack
+	return acks, s.ask(&acks)
+}
+
+// ServeSource is the child's side: it serves until in ends.
+func ServeSource(ctx context.Context, cfg SourceConfig, in io.Reader, out io.Writer) error {
+	perPartition := cfg.Bytes / int64(cfg.Partitions)
+	s, err := synthetic.Start(synthetic.Config{Topic: cfg.Topic, Partitions: cfg.Partitions, RecordSize: cfg.Record, BatchSize: cfg.Batch,
+		ChunkBytes: cfg.Chunk, Records: perPartition / int64(cfg.Record+recordOverhead)})
+	if err != nil {
+		return fmt.Errorf("start the synthetic source: %w", err)
+	}
+	defer s.Close()
+	about := About{Addr: s.Addr(), BatchBytes: s.BatchBytes(), Bytes: s.TotalBytes()}
+	say, hear := json.NewEncoder(out), json.NewDecoder(in)
+	if err := say.Encode(about); err != nil {
+		return err
+	}
+	for {
+		var g growth
+		if err := hear.Decode(&g); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if g.Rate <= 0 {
+			return fmt.Errorf("grow by %v bytes per second: want more than 0", g.Rate)
+		}
+		var acks []delay.Ack
+		delay.Pace(ctx, about.Step(g.Rate), g.For, func(i int, late time.Duration) {
+			p := i % cfg.Partitions
+			end := s.Grow(p)
+			acks = append(acks, delay.Ack{Partition: int32(p), End: end, At: measure.Now(), Late: int64(late)})
+		})
+		if err := say.Encode(acks); err != nil {
+			return err
+		}
+	}
+}

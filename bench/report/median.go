@@ -1,0 +1,73 @@
+package report
+
+import "slices"
+
+// Median is the middle of a case's rounds, figure by figure. The ratio is the
+// median of the pairs' ratios, not the ratio of the medians.
+type Median struct {
+	Rounds  int     `json:"rounds"`       // it was taken from
+	Clean   int     `json:"clean_rounds"` // of all
+	Dirty   bool    `json:"dirty"`        // too few were clean, so all were taken
+	Ratio   float64 `json:"ratio"`
+	Discard Figures `json:"discard"`
+	Shadow  Figures `json:"shadow"`
+	// LowRatio and HighRatio are the ends of the pairs' ratios.
+	LowRatio  float64 `json:"ratio_low"`
+	HighRatio float64 `json:"ratio_high"`
+}
+
+// Figures are one side's medians.
+type Figures struct {
+	GiBps  float64 `json:"gib_per_second"`
+	Cost   float64 `json:"cpu_s_per_gib"`
+	Source float64 `json:"source_s_per_gib"`
+}
+
+// enough is how many rounds must be clean for the dirty ones to be left out.
+func enough(rounds int) int { return (rounds + 1) / 2 }
+
+// Settle works out the medians of a case.
+func (c *Case) Settle() {
+	if len(c.Rounds) == 0 {
+		return
+	}
+	var clean []Round
+	for _, r := range c.Rounds {
+		if len(r.Noise()) == 0 {
+			clean = append(clean, r)
+		}
+	}
+	m := &Median{Clean: len(clean)}
+	take := clean
+	if len(clean) < enough(len(c.Rounds)) {
+		take, m.Dirty = c.Rounds, true
+	}
+	m.Rounds = len(take)
+	of := func(f func(*Round) float64) float64 {
+		v := values(take, f)
+		n := len(v)
+		return (v[(n-1)/2] + v[n/2]) / 2
+	}
+	ratios := values(take, (*Round).Ratio)
+	m.Ratio, m.LowRatio, m.HighRatio = of((*Round).Ratio), ratios[0], ratios[len(ratios)-1]
+	figures := func(side func(*Round) *Sample) Figures {
+		return Figures{
+			GiBps:  of(func(r *Round) float64 { return side(r).GiBps }),
+			Cost:   of(func(r *Round) float64 { return side(r).Cost }),
+			Source: of(func(r *Round) float64 { return side(r).Source }),
+		}
+	}
+	m.Discard = figures(func(r *Round) *Sample { return &r.Discard })
+	m.Shadow = figures(func(r *Round) *Sample { return &r.Shadow })
+	c.Median = m
+}
+
+// values is one figure of every round, sorted.
+func values(rounds []Round, f func(*Round) float64) []float64 {
+	out := make([]float64, len(rounds))
+	for i := range rounds {
+		out[i] = f(&rounds[i])
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,92 @@
+package report
+
+import (
+	"time"
+
+	"umbra/bench/delay"
+	"umbra/bench/measure"
+)
+
+// Schema names the form of the document. It changes when a field changes its meaning.
+const Schema = "umbra-bench/link/1"
+
+// Report is one run.
+type Report struct {
+	Schema  string            `json:"schema"`
+	Started time.Time         `json:"started"`
+	Seconds float64           `json:"seconds"` // the whole run
+	Env     measure.Env       `json:"env"`
+	Umbra   string            `json:"umbra"` // version of the binary measured
+	Seed    uint64            `json:"seed"`  // of the order of engines within a round
+	Flags   map[string]string `json:"flags"`
+	Rule    measure.Rule      `json:"rule"` // when a window is dirty
+	Cases   []*Case           `json:"cases"`
+}
+
+// Case is one source with one engine.
+type Case struct {
+	Source       string `json:"source"`
+	Engine       string `json:"engine"`
+	EngineReason string `json:"engine_reason"`
+	Skipped      string `json:"skipped,omitempty"` // why it was not measured
+
+	Rounds []Round `json:"rounds,omitempty"`
+	Median *Median `json:"median,omitempty"`
+	Delay  *Delay  `json:"delay,omitempty"`
+}
+
+// Round is a pair measured one right after the other: the same bytes from the
+// same source, thrown away and shadowed.
+type Round struct {
+	Discard Sample `json:"discard"`
+	Shadow  Sample `json:"shadow"`
+}
+
+// Sample is one transfer of a topic.
+type Sample struct {
+	Bytes   int64          `json:"bytes"`       // of record batches
+	Chunk   float64        `json:"chunk_bytes"` // mean size of one partition's records in an answer; 0: not known
+	Process string         `json:"process"`     // whose cost it is, a key of Window.CPU
+	Window  measure.Window `json:"window"`      // from the first request to the last byte readable
+	GiBps   float64        `json:"gib_per_second"`
+	Cost    float64        `json:"cpu_s_per_gib"`    // of Process
+	Source  float64        `json:"source_s_per_gib"` // of the source's process; 0 where it runs elsewhere
+}
+
+// NewSample works out the rates.
+func NewSample(process string, bytes int64, w measure.Window) Sample {
+	s := Sample{Bytes: bytes, Process: process, Window: w}
+	gib := float64(bytes) / (1 << 30)
+	if gib > 0 && w.Wall > 0 {
+		s.GiBps = gib / w.Wall.Seconds()
+		s.Cost = w.CPU[process].Seconds() / gib
+		s.Source = w.CPU["source"].Seconds() / gib
+	}
+	return s
+}
+
+// Ratio is what shadowing costs beside throwing away.
+func (r *Round) Ratio() float64 {
+	if r.Discard.Cost == 0 {
+		return 0
+	}
+	return r.Shadow.Cost / r.Discard.Cost
+}
+
+// Noise is what disturbed the pair.
+func (r *Round) Noise() []string {
+	return append(r.Discard.Window.Noise[:len(r.Discard.Window.Noise):len(r.Discard.Window.Noise)], r.Shadow.Window.Noise...)
+}
+
+// Delay is from the source's acknowledgement to readable, at both sides at once.
+type Delay struct {
+	Rate       float64        `json:"rate_bytes_per_second"`
+	Burst      int            `json:"burst_bytes"` // sent at once, to one partition
+	Seconds    float64        `json:"seconds"`
+	Source     delay.Summary  `json:"source"`
+	Shadow     delay.Summary  `json:"shadow"`
+	Difference delay.Summary  `json:"difference"`  // shadow less source, percentile by percentile
+	Late       delay.Summary  `json:"late"`        // of the generator behind its timetable
+	CPU        float64        `json:"umbra_cores"` // processor time of umbra while it ran, in cores
+	Window     measure.Window `json:"window"`
+}

@@ -1,0 +1,58 @@
+// Command umbra-bench measures umbra from outside.
+//
+//	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
+//
+// The hidden commands are parts of a bench that run as processes of their own; see
+// bench/process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"umbra/bench/process"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "umbra-bench: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use: "umbra-bench", Short: "measures umbra from outside",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no bench %q; see %s --help", args[0], cmd.CommandPath())
+			}
+			return errors.Join(cmd.Help(), errors.New("name a bench"))
+		},
+	}
+	root.AddCommand(newLink(), newPart(process.SourceCommand), newPart(process.DiscardCommand))
+	return root
+}
+
+// newPart is a hidden command.
+func newPart(name string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// An interrupt goes to the process that measures; it ends this one.
+			return process.Serve(context.WithoutCancel(cmd.Context()), name, args, os.Stdin, os.Stdout)
+		},
+	}
+}
