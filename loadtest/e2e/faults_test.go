@@ -127,8 +127,8 @@ func crash(t *testing.T, ctx context.Context, d *umbra.Daemon, after time.Durati
 // checkPrefix proves that what the shadow holds of a partition is the source's, so far.
 func checkPrefix(t *testing.T, ctx context.Context, src, dst *rawfetch.Reader, topic string, partition int32) {
 	t.Helper()
-	eventually(t, ctx, fmt.Sprintf("shadow has %s/%d", topic, partition), func() string {
-		if _, err := dst.Topic(ctx, topic); err != nil {
+	eventually(t, ctx, fmt.Sprintf("shadow serves %s/%d", topic, partition), func() string {
+		if _, err := dst.Bounds(ctx, topic, partition); err != nil {
 			return err.Error()
 		}
 		return ""

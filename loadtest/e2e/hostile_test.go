@@ -36,6 +36,9 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 		do(t, ctx, d, "link", "create", "link-"+string(kind), "--from", strings.Join(s.Seeds(), ","), "--topics", topicOf(kind))
 	}
 	held := func(kind hostile.Kind, partition int32, want int64) string {
+		if _, err := dst.Topic(ctx, topicOf(kind)); err != nil {
+			return err.Error()
+		}
 		b, err := dst.Bounds(ctx, topicOf(kind), partition)
 		if err != nil {
 			return err.Error()

@@ -54,7 +54,7 @@ func mirrorMix(t *testing.T, l kafka.Layout, records int) {
 	if err := d.JSON(ctx, &report, "verify", "dr"); err != nil {
 		t.Fatal(err)
 	}
-	if report.Result != api.Identical || report.DifferencesTotal != 0 || report.Batches == 0 {
+	if report.Result != api.Identical || report.DifferencesTotal != 0 || report.Batches == 0 || len(report.NotCompared) != 0 {
 		t.Errorf("verify: %+v", report)
 	}
 	if err := d.Stop(); err != nil {

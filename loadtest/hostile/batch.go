@@ -15,6 +15,7 @@ const (
 	atMagic  = 16
 	atCRC    = 17
 	atDelta  = 23
+	atTime   = 35 // the largest
 	atCount  = 57
 	covered  = 21 // the checksum covers this byte to the end
 	overhead = 12
@@ -57,6 +58,8 @@ func baseOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw)) }
 func lastOf(raw []byte) int64 {
 	return baseOf(raw) + int64(int32(binary.BigEndian.Uint32(raw[atDelta:])))
 }
+
+func timeOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw[atTime:])) }
 
 // SetProducer makes a batch one of an idempotent (or transactional) producer.
 func SetProducer(raw []byte, id int64, epoch int16, sequence int32, transactional bool) {

@@ -119,13 +119,23 @@ func (s *Server) answerListOffsets(req *kmsg.ListOffsetsRequest) kmsg.Response {
 			case rp.Timestamp == -2:
 				op.Offset, op.LeaderEpoch = p.Start, p.Epoch
 			default:
-				op.Offset, op.Timestamp = -1, -1
+				op.Offset, op.Timestamp, op.LeaderEpoch = p.at(rp.Timestamp)
 			}
 			out.Partitions = append(out.Partitions, op)
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp
+}
+
+// at is the first record at or after a time; all records of a batch have its time.
+func (p *Partition) at(ms int64) (offset, timestamp int64, epoch int32) {
+	for _, b := range p.batches {
+		if ts := timeOf(b); ts >= ms && lastOf(b) >= p.Start {
+			return max(baseOf(b), p.Start), ts, p.Epoch
+		}
+	}
+	return -1, -1, -1
 }
 
 func (s *Server) answerEpochs(req *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {

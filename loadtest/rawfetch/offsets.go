@@ -3,10 +3,30 @@ package rawfetch
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+// patience is how long a question is asked again while its answer may change by
+// itself: a leader that died is replaced within it.
+const patience = 20 * time.Second
+
+// patiently repeats ask until it succeeds, fails for good, or patience is over.
+func patiently(ctx context.Context, ask func() error) error {
+	deadline := time.Now().Add(patience)
+	for {
+		err := ask()
+		if err == nil || !passes(err) || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
 
 // Timestamps of ListOffsets that stand for a place.
 const (
@@ -44,7 +64,15 @@ func (r *Reader) OffsetAt(ctx context.Context, topic string, partition int32, ms
 	return r.listOffset(ctx, topic, partition, ms, 0)
 }
 
-func (r *Reader) listOffset(ctx context.Context, topic string, partition int32, at int64, isolation int8) (TimeOffset, error) {
+func (r *Reader) listOffset(ctx context.Context, topic string, partition int32, at int64, isolation int8) (o TimeOffset, err error) {
+	err = patiently(ctx, func() error {
+		o, err = r.listOffsetOnce(ctx, topic, partition, at, isolation)
+		return err
+	})
+	return o, err
+}
+
+func (r *Reader) listOffsetOnce(ctx context.Context, topic string, partition int32, at int64, isolation int8) (TimeOffset, error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID, req.IsolationLevel = -1, isolation
 	rt := kmsg.NewListOffsetsRequestTopic()
@@ -75,7 +103,15 @@ func (r *Reader) listOffset(ctx context.Context, topic string, partition int32, 
 
 // EpochEnd asks where a leader epoch ends (OffsetForLeaderEpoch): the largest
 // epoch at most the asked one, and the offset after its last record; -1, -1 if unknown.
-func (r *Reader) EpochEnd(ctx context.Context, topic string, partition int32, epoch int32) (int32, int64, error) {
+func (r *Reader) EpochEnd(ctx context.Context, topic string, partition int32, epoch int32) (found int32, end int64, err error) {
+	err = patiently(ctx, func() error {
+		found, end, err = r.epochEndOnce(ctx, topic, partition, epoch)
+		return err
+	})
+	return found, end, err
+}
+
+func (r *Reader) epochEndOnce(ctx context.Context, topic string, partition int32, epoch int32) (int32, int64, error) {
 	req := kmsg.NewPtrOffsetForLeaderEpochRequest()
 	req.ReplicaID = -1
 	rt := kmsg.NewOffsetForLeaderEpochRequestTopic()
