@@ -63,6 +63,8 @@ type AppendOptions struct {
 	Term        int64 // must be the log's (S8)
 	LeaderEpoch int32 // stamped into the batch; not below the log's latest
 	Now         time.Time
+	// CoordinatorEpoch goes into the marker that AppendMarker writes.
+	CoordinatorEpoch int32
 }
 
 // Reserve gives the caller memory for n record bytes that are about to arrive;
@@ -180,7 +182,7 @@ func (l *Log) AppendMarker(pid int64, epoch int16, commit bool, o AppendOptions)
 	if err := l.state.Producers.CheckMarker(pid, epoch); err != nil {
 		return -1, l.appendError(err)
 	}
-	return l.appendLocal(batch.EndTxnMarker(pid, epoch, commit, o.LeaderEpoch, o.Now.UnixMilli()), o)
+	return l.appendLocal(batch.EndTxnMarker(pid, epoch, commit, o.CoordinatorEpoch, o.Now.UnixMilli()), o)
 }
 
 func (l *Log) checkLocal(o AppendOptions) error {

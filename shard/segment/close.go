@@ -17,7 +17,7 @@ func (l *Log) Close(done func(error)) {
 		return
 	}
 	l.exclusively(exclusive{flush: true, needsQuiet: true,
-		run:   func(ended func()) { l.close(l.finalWork(), ended, done) },
+		run: func(ended func()) { l.close(l.finalWork(), ended, done) },
 		abort: func(err error) {
 			if l.closed {
 				done(err)

@@ -58,7 +58,11 @@ func (l *Log) ensureSpace(seg *segment) {
 		case err == nil:
 			seg.allocated = max(seg.allocated, got)
 			l.markDirty()
-			l.ensureSpace(seg) // it may have grown meanwhile
+			// It may have grown meanwhile. With the disk nearly full there was
+			// room for what is appended only; more is tried at the next append.
+			if got == target || seg.allocated < seg.size {
+				l.ensureSpace(seg)
+			}
 		case isNoSpace(err):
 			l.noSpace(err)
 		default:

@@ -109,7 +109,7 @@ func TestMirrorAcceptsWhatASourceHas(t *testing.T) {
 			t.Fatalf("start %d end %d, want 1005", r.log.StartOffset(), r.log.EndOffset())
 		}
 		specs := []batchSpec{
-			{base: 1000, records: 10, size: 500, epoch: 3},           // begins below the start
+			{base: 1000, records: 10, size: 500, epoch: 3},            // begins below the start
 			{base: 1010, last: 1050, records: 2, size: 300, epoch: 3}, // hole inside
 			{base: 1100, records: 5, size: 700, epoch: 5},             // hole before
 			{base: 1105, records: 1, size: 3 << 20, epoch: 5},         // huge

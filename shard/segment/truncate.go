@@ -183,9 +183,9 @@ func (t *truncation) position(s segmentFile, next int64) (pos, end int64, err er
 		}
 		if h.LastOffset >= t.offset {
 			if h.BaseOffset <= t.meta.start {
-				next = h.BaseOffset // nothing in front of it can be read
+				return pos, h.BaseOffset, nil // nothing in front of it can be read
 			}
-			return pos, next, nil
+			return pos, max(next, t.meta.start), nil
 		}
 		next = h.LastOffset + 1
 	}

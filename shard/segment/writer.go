@@ -15,10 +15,11 @@ const (
 	coalesceBytes = 256 << 10
 	// writesMax is how many writes of one log are in flight at most.
 	writesMax = 8
-	// mergeMax: up to this many full blocks go into one write with the padded
-	// tail block. Beyond, the tail goes beside them in a small write, which
-	// ends sooner and so holds back the writes behind it for less time.
-	mergeMax = 64 << 10
+	// mergeMax: up to this many bytes of full blocks go into one write with
+	// the padded tail block, which is written from a copy. Beyond, the tail goes
+	// beside them in a small write, which ends sooner and so holds back the
+	// writes behind it for less time.
+	mergeMax = 16 << 10
 )
 
 // write is one write in the ring. They are popped in order of their place in
@@ -26,9 +27,9 @@ const (
 type write struct {
 	op   ioring.Op
 	log  *Log
-	endV int64 // the log's bytes below are on disk when this and all before it are done
-	tail bool  // includes the padded last block of an open segment
-	side *buf.Slab
+	endV int64     // the log's bytes below are on disk when this and all before it are done
+	tail bool      // includes the padded last block of an open segment
+	side *buf.Slab // the copy it is written from; nil: from the piece itself
 	done bool
 	next *write
 }
@@ -80,7 +81,7 @@ func (l *Log) pushPiece(p *piece, ends, idle bool) bool {
 			return false
 		case full == lo && !tailToo:
 			return false
-		case full == lo || tailToo && full-lo <= mergeMax && l.resv.p != p:
+		case full == lo || tailToo && full-lo <= mergeMax:
 			if !l.pushTail(p, lo, end, open) {
 				return false
 			}
@@ -99,24 +100,27 @@ func (l *Log) pushRange(p *piece, lo, hi int64) bool {
 }
 
 // pushTail writes from lo to the end, padded with zeros to a whole block.
-// While a reservation fills the memory behind the end, padding there would
-// destroy it, and writing what has arrived would put unverified bytes on disk:
-// the block is written from a copy.
+//
+// While the segment is open it does so from a copy. The memory behind the end
+// goes on being filled during the write: by appends, and by a reservation whose
+// bytes nobody has verified yet. Written from there, such bytes could reach the
+// disk and, after a crash, be taken for a part of the log; and file systems that
+// checksum their blocks demand that a block does not change under the write.
 func (l *Log) pushTail(p *piece, lo, end int64, open bool) bool {
 	hi := roundUp(end, int64(p.seg.file.Align()))
-	w := l.newWrite(p, lo, end)
-	w.tail = open
-	if l.resv.p != p {
-		w.op.Buf, w.op.Slab = p.mem[lo-p.from:hi-p.from], p.slab
+	if !open {
 		clear(p.mem[end-p.from : hi-p.from])
+		w := l.newWrite(p, lo, end)
+		w.op.Buf, w.op.Slab = p.mem[lo-p.from:hi-p.from], p.slab
 		return l.pushWrite(w, p, end)
 	}
 	side, err := l.alloc(int(hi - lo))
 	if err != nil {
-		l.recycle(w) // the reservation's end kicks the log again
+		l.retryLater()
 		return false
 	}
-	w.side = side
+	w := l.newWrite(p, lo, end)
+	w.tail, w.side = true, side
 	w.op.Buf, w.op.Slab = side.Bytes()[:hi-lo], side
 	clear(w.op.Buf[copy(w.op.Buf, p.mem[lo-p.from:end-p.from]):])
 	return l.pushWrite(w, p, end)
