@@ -50,7 +50,10 @@ func (b *Broker) configsOf(snap *metadata.Snapshot, kind kafkaproto.ConfigResour
 		if name == "" {
 			return nil, nil
 		}
-		return b.configs.Broker(), checkBrokerName(snap, name)
+		if err := checkBrokerName(snap, name); err != nil {
+			return nil, err
+		}
+		return b.configs.Broker(), nil
 	case kafkaproto.ConfigResourceBrokerLogger:
 		return nil, checkBrokerName(snap, name)
 	}
