@@ -56,14 +56,18 @@ func (l *Log) close(work func() error, ended func(), done func(error)) {
 	l.exclBusy = true
 	l.sync.stopTimer()
 	l.space.stopTimer()
-	files := l.takeFiles()
+	files, ran := l.takeFiles(), false
 	l.env.Offload(func() error {
 		var err error
+		ran = true
 		if work != nil {
 			err = work()
 		}
 		return errors.Join(err, closeFiles(files))
 	}, func(err error) {
+		if !ran { // the shard is stopping and takes no more work
+			err = errors.Join(err, closeFiles(files))
+		}
 		l.closed = true
 		l.dropPieces()
 		ended()
