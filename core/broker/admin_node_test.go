@@ -122,6 +122,13 @@ func (n *adminNode) published(t *metadata.Topic, index int32) shard.Published {
 	return p
 }
 
+// termOf is the term that the partition's log accepts.
+func (n *adminNode) termOf(t *metadata.Topic, index int32) (term int64) {
+	n.t.Helper()
+	n.on(t, index, func(p *shard.Partition) { term = p.Log.Term() })
+	return term
+}
+
 // wire is a client that speaks our own codecs and nothing else.
 type wire struct {
 	t    testing.TB
