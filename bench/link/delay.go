@@ -18,38 +18,37 @@ const (
 )
 
 // delay measures the delay of a source with an engine.
-func (r *run) delay(ctx context.Context, src source, engine string) (out *report.Delay, err error) {
+func (r *run) delay(ctx context.Context, src source, s *shadow) (out *report.Delay, err error) {
 	l, err := src.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close(context.WithoutCancel(ctx))) }()
-	s, err := r.startWarm(ctx, engine)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	ends, err := endsOf(ctx, l.Bootstrap(), l.Topic())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Link(ctx, "bench", l.Bootstrap(), l.Topic()); err != nil {
+	c, err := s.Copy(ctx, l.Bootstrap(), l.Topic())
+	if err != nil {
 		return nil, err
 	}
-	if err := r.awaitTopic(ctx, s, l.Topic()); err != nil {
+	if err := c.Await(ctx, ends); err != nil { // all 0: the topic is there
 		return nil, err
 	}
-	return r.observe(ctx, s, l, ends)
+	if out, err = r.observe(ctx, c, l, ends); err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	return out, c.Forget(ctx)
 }
 
 // observe reads both sides while the load runs.
-func (r *run) observe(ctx context.Context, s *shadow, l load, starts map[int32]int64) (*report.Delay, error) {
+func (r *run) observe(ctx context.Context, c *copying, l load, starts map[int32]int64) (*report.Delay, error) {
 	own, err := delay.Observe(ctx, "the source", first(l.Bootstrap()), l.Topic(), starts)
 	if err != nil {
 		return nil, err
 	}
 	defer own.Stop()
-	far, err := delay.Observe(ctx, "the shadow", s.daemon.Listen, l.Topic(), starts)
+	far, err := delay.Observe(ctx, "the shadow", c.daemon.Listen, l.Topic(), starts)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +66,15 @@ func (r *run) observe(ctx context.Context, s *shadow, l load, starts map[int32]i
 		return acks, err
 	}
 	if _, err := send(delayWarm); err != nil {
-		return nil, s.broken(ctx, "bench", err)
+		return nil, err
 	}
-	w, err := measure.Begin(with(l.Watch(), watchUmbra, s.daemon.PID()))
+	w, err := r.begin(l.Watch(), watchUmbra, c.daemon.PID())
 	if err != nil {
 		return nil, err
 	}
 	acks, err := send(r.DelayFor)
 	if err != nil {
-		return nil, s.broken(ctx, "bench", err)
+		return nil, err
 	}
 	win, err := w.End(r.rule)
 	if err != nil {
@@ -103,21 +102,7 @@ func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win me
 	return out, nil
 }
 
-// awaitTopic waits until every partition of an empty topic is readable on the shadow.
-func (r *run) awaitTopic(ctx context.Context, s *shadow, topic string) error {
-	_, err := await(ctx, 30*time.Second, "wait for the shadow of topic "+topic, func() (plain.Leaders, error) {
-		leaders, err := plain.FindLeaders(ctx, s.daemon.Listen, topic)
-		if err == nil {
-			_, err = plain.Ends(ctx, leaders, topic)
-		}
-		return leaders, err
-	})
-	if err != nil {
-		return s.broken(ctx, "bench", err)
-	}
-	return nil
-}
-
+// endsOf reads where a topic's partitions end.
 func endsOf(ctx context.Context, bootstrap, topic string) (map[int32]int64, error) {
 	leaders, err := plain.FindLeaders(ctx, first(bootstrap), topic)
 	if err != nil {

@@ -33,6 +33,7 @@ type Options struct {
 	Partitions int           // of the topic
 	Record     int           // bytes of a record's value
 	Batch      int           // bytes of a record batch, about
+	Warm       int64         // bytes every umbra copies before it is measured
 	Chunk      int           // most bytes of one partition in an answer
 	Rounds     int           // pairs for each source and engine; 0 leaves the costs out
 	DelayRate  float64       // bytes per second
@@ -52,6 +53,7 @@ func (o Options) Validate() error {
 	}
 	least("--bytes", o.Bytes, 1<<20)
 	least("bytes from a real cluster", o.KafkaBytes, 1<<20)
+	least("--warm", o.Warm, 1<<20)
 	least("--partitions", int64(o.Partitions), 1)
 	least("--record", int64(o.Record), 1)
 	least("--batch", int64(o.Batch), 61)

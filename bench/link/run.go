@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,18 +22,15 @@ const warmTopic = "umbra-bench-warm"
 type run struct {
 	Options
 	Progress
-	rule     measure.Rule
-	dir      string // of this run, removed at its end
-	starts   int    // of umbra so far
-	order    *rand.Rand
-	warm     *process.Source
-	warmEnds map[int32]int64
-	reasons  map[string]string // why an engine was chosen
+	rule    measure.Rule
+	dir     string // of this run, removed at its end
+	order   *rand.Rand
+	shadows map[string]*shadow // by engine, those this machine has
 }
 
-// Run measures everything o asks for. The binaries and processes it starts are
-// gone when it returns, and so is the data. On an error the report holds what was
-// finished before.
+// Run measures everything o asks for. The processes it starts are gone when it
+// returns, and so is the data. On an error the report holds what was finished
+// before; it is nil when nothing was begun.
 func Run(ctx context.Context, o Options, p Progress) (*report.Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -43,99 +39,154 @@ func Run(ctx context.Context, o Options, p Progress) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, Progress: p, rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), reasons: map[string]string{}}
+	r := &run{Options: o, Progress: p, rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow{}}
 	begin := time.Now()
 	out := &report.Report{Schema: report.Schema, Started: begin.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}
-	err = r.all(ctx, out)
+	err = errors.Join(r.all(ctx, out), r.close())
 	p.Clear()
 	out.Seconds = time.Since(begin).Seconds()
 	return out, errors.Join(err, os.RemoveAll(dir))
 }
 
-func (r *run) all(ctx context.Context, out *report.Report) (err error) {
-	r.warm, err = process.StartSource(r.sourceConfig(warmTopic, warmBytes))
+func (r *run) close() error {
+	var errs []error
+	for _, s := range r.shadows {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (r *run) all(ctx context.Context, out *report.Report) error {
+	skipped, err := r.startAll(ctx, out)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.warm.Close()) }()
-	if r.warmEnds, err = endsOf(ctx, r.warm.About.Addr, warmTopic); err != nil {
-		return err
+	if err := r.warmUp(ctx); err != nil {
+		return fmt.Errorf("warm umbra up: %w", err)
 	}
-	engines, skipped, err := r.engines(ctx, out)
-	if err != nil {
-		return err
-	}
-	for _, name := range r.Sources {
-		for engine, why := range skipped {
-			out.Cases = append(out.Cases, &report.Case{Source: name, Engine: engine, Skipped: why})
+	for i, name := range r.Sources {
+		for _, e := range r.Engines {
+			if why := skipped[e]; why != "" {
+				out.Cases = append(out.Cases, &report.Case{Source: name, Engine: e, Skipped: why})
+			}
 		}
-		if len(engines) == 0 {
-			continue
-		}
-		if err := r.source(ctx, name, engines, out); err != nil {
+		if err := r.source(ctx, name, i == len(r.Sources)-1, out); err != nil {
 			return fmt.Errorf("source %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// engines finds out which of the engines asked for this machine has, and why umbra
-// chooses the one it does.
-func (r *run) engines(ctx context.Context, out *report.Report) (have []string, skipped map[string]string, err error) {
-	r.say("asking umbra which engines it has")
-	s, err := r.start(ctx, EngineAuto)
+// startAll runs an umbra for each engine asked for that this machine has, and says
+// why the others were left out.
+func (r *run) startAll(ctx context.Context, out *report.Report) (skipped map[string]string, err error) {
+	r.say("starting umbra")
+	probe, err := startShadow(ctx, r.Umbra, filepath.Join(r.dir, "umbra-probe"), EngineAuto)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	st, err := s.admin.Status(ctx)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return nil, nil, err
+	if err := probe.Close(); err != nil {
+		return nil, err
 	}
-	out.Umbra = strings.TrimSpace(fmt.Sprintf("umbra %s %s, %d shards, pinned %v, engine of its own choice %s (%s)",
-		st.Broker.Version, st.Broker.Commit, st.Broker.Shards, st.Broker.Pinned, s.engine, s.reason))
+	out.Umbra = fmt.Sprintf("%s, left alone it takes %s (%s)", probe.about, probe.chosen, probe.reason)
 	skipped = map[string]string{}
 	for _, e := range r.Engines {
-		if e == EngineRing && s.engine != EngineRing {
-			skipped[e] = "umbra does not take it here: " + s.reason
+		if e == EngineRing && probe.chosen != EngineRing {
+			skipped[e] = "umbra does not take it here: " + probe.reason
 			continue
 		}
-		have = append(have, e)
+		if r.shadows[e], err = startShadow(ctx, r.Umbra, filepath.Join(r.dir, "umbra-"+e), e); err != nil {
+			delete(r.shadows, e)
+			return nil, err
+		}
 	}
-	return have, skipped, nil
+	return skipped, nil
+}
+
+// warmUp has every umbra copy a topic nobody measures.
+func (r *run) warmUp(ctx context.Context) (err error) {
+	r.say("warming umbra up")
+	p, err := process.StartSource(r.sourceConfig(warmTopic, r.Warm))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	ends, err := endsOf(ctx, p.About.Addr, warmTopic)
+	if err != nil {
+		return err
+	}
+	for _, s := range r.shadows {
+		c, err := s.Copy(ctx, p.About.Addr, warmTopic)
+		if err == nil {
+			err = c.Await(ctx, ends)
+		}
+		if err == nil {
+			err = c.Forget(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // source measures one source with every engine.
-func (r *run) source(ctx context.Context, name string, engines []string, out *report.Report) (err error) {
+func (r *run) source(ctx context.Context, name string, last bool, out *report.Report) (err error) {
+	if len(r.shadows) == 0 {
+		return nil
+	}
 	src, err := r.open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	cases := map[string]*report.Case{}
-	for _, e := range engines {
-		cases[e] = &report.Case{Source: name, Engine: e}
-		out.Cases = append(out.Cases, cases[e])
+	var cases []*report.Case
+	for _, e := range r.Engines {
+		if s := r.shadows[e]; s != nil {
+			cases = append(cases, &report.Case{Source: name, Engine: e, EngineReason: s.reason})
+		}
 	}
-	for round := range r.Rounds {
-		for _, i := range r.order.Perm(len(engines)) {
-			e := engines[i]
-			r.say("%s: round %d of %d, engine %s", name, round+1, r.Rounds, e)
-			pair, err := r.pair(ctx, src, e)
+	out.Cases = append(out.Cases, cases...)
+	if r.DelayFor > 0 {
+		for _, c := range cases {
+			r.say("%s: delay at %.0f MB/s, engine %s", name, r.DelayRate/1e6, c.Engine)
+			if c.Delay, err = r.delay(ctx, src, r.shadows[c.Engine]); err != nil {
+				return fmt.Errorf("engine %s, delay: %w", c.Engine, err)
+			}
+		}
+	}
+	return r.rounds(ctx, src, cases, last)
+}
+
+// rounds takes the pairs. After the last ones of the run umbra is stopped and what
+// lies on disk compared with the source.
+func (r *run) rounds(ctx context.Context, src source, cases []*report.Case, last bool) error {
+	for round := 1; round <= r.Rounds; round++ {
+		for _, i := range r.order.Perm(len(cases)) {
+			c := cases[i]
+			r.say("%s: round %d of %d, engine %s", c.Source, round, r.Rounds, c.Engine)
+			s := r.shadows[c.Engine]
+			pair, copied, err := r.pair(ctx, src, s)
+			if err == nil && round == r.Rounds {
+				_, c.MemoryPeak, err = s.daemon.MemoryBytes()
+			}
+			switch {
+			case err != nil:
+			case round == r.Rounds && last:
+				err = s.checkFiles(topicLoad, pair.Shadow.Bytes)
+				delete(r.shadows, c.Engine)
+				err = errors.Join(err, s.Close())
+			default:
+				err = copied.Forget(ctx)
+			}
 			if err != nil {
-				return fmt.Errorf("engine %s, round %d: %w", e, round+1, err)
+				return fmt.Errorf("engine %s, round %d: %w", c.Engine, round, err)
 			}
-			cases[e].Rounds = append(cases[e].Rounds, pair)
+			c.Rounds = append(c.Rounds, pair)
 		}
 	}
-	for _, e := range engines {
-		cases[e].Settle()
-		if r.DelayFor > 0 {
-			r.say("%s: delay at %.0f MB/s, engine %s", name, r.DelayRate/1e6, e)
-			if cases[e].Delay, err = r.delay(ctx, src, e); err != nil {
-				return fmt.Errorf("engine %s, delay: %w", e, err)
-			}
-		}
-		cases[e].EngineReason = r.reasons[e]
+	for _, c := range cases {
+		c.Settle()
 	}
 	return nil
 }
@@ -148,17 +199,6 @@ func (r *run) open(ctx context.Context, name string) (source, error) {
 		return startCluster(ctx, r.Options, "", filepath.Join(r.dir, "kafka"), r.Progress)
 	}
 	return startCluster(ctx, r.Options, name, "", r.Progress)
-}
-
-// start runs an umbra on a folder of its own.
-func (r *run) start(ctx context.Context, engine string) (*shadow, error) {
-	r.starts++
-	s, err := startShadow(ctx, r.Umbra, filepath.Join(r.dir, "umbra-"+strconv.Itoa(r.starts)), engine)
-	if err != nil {
-		return nil, fmt.Errorf("start umbra with engine %s: %w", engine, err)
-	}
-	r.reasons[engine] = s.reason
-	return s, nil
 }
 
 // first is one address of a bootstrap list.

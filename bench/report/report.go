@@ -30,6 +30,8 @@ type Case struct {
 	EngineReason string `json:"engine_reason"`
 	Skipped      string `json:"skipped,omitempty"` // why it was not measured
 
+	MemoryPeak int64 `json:"memory_peak_bytes,omitempty"` // resident, of umbra, over all it did in the run
+
 	Rounds []Round `json:"rounds,omitempty"`
 	Median *Median `json:"median,omitempty"`
 	Delay  *Delay  `json:"delay,omitempty"`

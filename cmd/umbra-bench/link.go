@@ -24,6 +24,7 @@ import (
 type linkFlags struct {
 	options link.Options
 	bytes   size
+	warm    size
 	record  size
 	batch   size
 	chunk   size
@@ -35,7 +36,7 @@ type linkFlags struct {
 }
 
 func newLink() *cobra.Command {
-	f := linkFlags{bytes: 4 << 30, record: 1 << 10, batch: 16 << 10, chunk: 1 << 20, rate: 20e6}
+	f := linkFlags{bytes: 4 << 30, warm: 2 << 30, record: 1 << 10, batch: 16 << 10, chunk: 1 << 20, rate: 20e6}
 	cmd := &cobra.Command{
 		Use: "link", Short: "what a shadow link costs and how far it is behind", Args: cobra.NoArgs,
 		Long: `Measure a shadow link from outside, each part a process of its own.
@@ -66,6 +67,7 @@ func (f *linkFlags) define(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Sources, "source", []string{link.SourceSynthetic, link.SourceKafka}, "where the data comes from: synthetic, kafka (one is started), or HOST:PORT of a cluster")
 	fs.StringSliceVar(&o.Engines, "engine", []string{link.EngineRing, link.EnginePwrite}, "storage engines of umbra: io_uring, pwrite, auto")
 	fs.Var(&f.bytes, "bytes", "record data of one transfer")
+	fs.Var(&f.warm, "warm", "record data every umbra copies before it is measured")
 	fs.IntVar(&o.Partitions, "partitions", 10, "partitions of the topic")
 	fs.Var(&f.record, "record", "size of a record's value")
 	fs.Var(&f.batch, "batch", "size of a record batch, about")
@@ -92,6 +94,7 @@ func (f *linkFlags) shrink(fs *pflag.FlagSet) {
 		}
 	}
 	unless("bytes", func() { f.bytes = 1 << 30 })
+	unless("warm", func() { f.warm = 1 << 30 })
 	unless("rounds", func() { f.options.Rounds = 2 })
 	unless("seconds", func() { f.seconds = 4 })
 }
@@ -103,6 +106,7 @@ func (f *linkFlags) run(cmd *cobra.Command) error {
 	f.shrink(cmd.Flags())
 	o := f.options
 	o.Bytes, o.KafkaBytes = int64(f.bytes), int64(f.bytes)
+	o.Warm = int64(f.warm)
 	if f.short {
 		o.KafkaBytes /= 2
 	}
