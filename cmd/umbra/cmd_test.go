@@ -10,7 +10,7 @@ import (
 
 // Every command: its exit code and a part of what it prints.
 func TestCommands(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	f := func(line string, code int, out, errs string) {
 		t.Helper()
 		var s shell
@@ -86,7 +86,7 @@ func TestUnreachableDaemon(t *testing.T) {
 
 // A flag beats the environment.
 func TestAdminFlagWins(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	s := shell{env: map[string]string{"UMBRA_ADMIN": "/nonexistent/admin.sock"}}
 	if code := s.run(nil, "--admin", "unix://"+d.socket, "topic", "list"); code != exitOK {
 		t.Errorf("exit %d\n%s", code, s.err.String())
@@ -94,7 +94,7 @@ func TestAdminFlagWins(t *testing.T) {
 }
 
 func TestJSONIsTheDocument(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	for line, kind := range map[string]string{
 		"status -o json": "Status", "link list -o json": "LinkList", "link status eu-copy -o json": "LinkStatus",
 		"link describe eu-copy -o json": "LinkStatus", "link pause dr-east -o json": "LinkStatus",
@@ -117,7 +117,7 @@ func TestJSONIsTheDocument(t *testing.T) {
 }
 
 func TestColourOnlyForPeople(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	f := func(name string, s shell, want bool) {
 		t.Helper()
 		s.run(d, "link", "list")
@@ -132,7 +132,7 @@ func TestColourOnlyForPeople(t *testing.T) {
 }
 
 func TestCompletionAsksTheDaemon(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	f := func(want string, args ...string) {
 		t.Helper()
 		var s shell

@@ -14,8 +14,8 @@ import (
 	"umbra/admin/api"
 )
 
-// daemon is a Backend that answers with the fixtures, served on a real socket.
-type daemon struct {
+// fakeDaemon is a Backend that answers with the fixtures, served on a real socket.
+type fakeDaemon struct {
 	mu       sync.Mutex
 	calls    []string
 	plan     *api.FailoverPlan
@@ -25,43 +25,43 @@ type daemon struct {
 	socket   string
 }
 
-func (d *daemon) note(call string) {
+func (d *fakeDaemon) note(call string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls = append(d.calls, call)
 }
 
-func (d *daemon) noted() string {
+func (d *fakeDaemon) noted() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return strings.Join(d.calls, ", ")
 }
 
-func (d *daemon) Status(context.Context) (*api.Status, error) {
+func (d *fakeDaemon) Status(context.Context) (*api.Status, error) {
 	d.note("status")
 	return d.status, nil
 }
 
-func (d *daemon) Config(context.Context) (*api.Config, error) {
+func (d *fakeDaemon) Config(context.Context) (*api.Config, error) {
 	return &api.Config{Entries: []api.ConfigEntry{
 		{Key: "kafka.listen", Value: "0.0.0.0:9092", Origin: "default"},
 		{Key: "storage.dir", Value: "/srv/umbra", Origin: "flag"}}}, nil
 }
 
-func (d *daemon) Topics(context.Context) (*api.TopicList, error) { return topicListDoc(), nil }
+func (d *fakeDaemon) Topics(context.Context) (*api.TopicList, error) { return topicListDoc(), nil }
 
-func (d *daemon) Topic(_ context.Context, topic string) (*api.TopicDescription, error) {
+func (d *fakeDaemon) Topic(_ context.Context, topic string) (*api.TopicDescription, error) {
 	if topic != "orders-eu" {
 		return nil, api.NotFound("topic", topic, "umbra topic list")
 	}
 	return topicDoc(), nil
 }
 
-func (d *daemon) Links(context.Context) (*api.LinkList, error) {
+func (d *fakeDaemon) Links(context.Context) (*api.LinkList, error) {
 	return &api.LinkList{Now: at("03:05:13"), Links: summaries()}, nil
 }
 
-func (d *daemon) Link(_ context.Context, link string) (*api.LinkStatus, error) {
+func (d *fakeDaemon) Link(_ context.Context, link string) (*api.LinkStatus, error) {
 	if link == "eu-copy" {
 		return awayDoc(), nil
 	}
@@ -73,16 +73,16 @@ func (d *daemon) Link(_ context.Context, link string) (*api.LinkStatus, error) {
 	return nil, api.NotFound("link", link, "umbra link list")
 }
 
-func (d *daemon) Partitions(context.Context, string) (*api.PartitionList, error) {
+func (d *fakeDaemon) Partitions(context.Context, string) (*api.PartitionList, error) {
 	return partitionsDoc(), nil
 }
 
-func (d *daemon) PlanLink(_ context.Context, req api.CreateLink) (*api.LinkPlan, error) {
+func (d *fakeDaemon) PlanLink(_ context.Context, req api.CreateLink) (*api.LinkPlan, error) {
 	d.note("plan link " + req.Name)
 	return linkPlanDoc(true), nil
 }
 
-func (d *daemon) CreateLink(_ context.Context, req api.CreateLink) (*api.LinkPlan, error) {
+func (d *fakeDaemon) CreateLink(_ context.Context, req api.CreateLink) (*api.LinkPlan, error) {
 	d.note(strings.Join([]string{"create", req.Name, strings.Join(req.Bootstrap, "+"), strings.Join(req.Topics, "+"),
 		strings.Join(req.Exclude, "+"), req.Start, seconds(req.RPOTargetSeconds)}, " "))
 	if req.Name == "taken" {
@@ -91,17 +91,17 @@ func (d *daemon) CreateLink(_ context.Context, req api.CreateLink) (*api.LinkPla
 	return linkPlanDoc(false), nil
 }
 
-func (d *daemon) PauseLink(_ context.Context, link string) error {
+func (d *fakeDaemon) PauseLink(_ context.Context, link string) error {
 	d.note("pause " + link)
 	return nil
 }
 
-func (d *daemon) ResumeLink(_ context.Context, link string) error {
+func (d *fakeDaemon) ResumeLink(_ context.Context, link string) error {
 	d.note("resume " + link)
 	return nil
 }
 
-func (d *daemon) DeleteLink(_ context.Context, link string, force bool) error {
+func (d *fakeDaemon) DeleteLink(_ context.Context, link string, force bool) error {
 	d.note("delete " + link)
 	if !force {
 		return api.Conflict(`link "eu-copy" was not deleted`, "18 topics still follow the source", "fail it over first, or add --force")
@@ -109,23 +109,23 @@ func (d *daemon) DeleteLink(_ context.Context, link string, force bool) error {
 	return nil
 }
 
-func (d *daemon) PlanFailover(_ context.Context, link string, req api.Failover) (*api.FailoverPlan, error) {
+func (d *fakeDaemon) PlanFailover(_ context.Context, link string, req api.Failover) (*api.FailoverPlan, error) {
 	d.note(sentence(" ", "plan", link, strings.Join(req.Topics, "+")))
 	return d.plan, nil
 }
 
-func (d *daemon) Failover(ctx context.Context, link string, req api.Failover, call admin.Call) (*api.Receipt, error) {
+func (d *fakeDaemon) Failover(ctx context.Context, link string, req api.Failover, call admin.Call) (*api.Receipt, error) {
 	d.note(sentence(" ", "failover", link, strings.Join(req.Topics, "+")))
 	return d.failover(ctx, call)
 }
 
-func (d *daemon) Verify(ctx context.Context, link string, req api.Verify, call admin.Call) (*api.VerifyReport, error) {
+func (d *fakeDaemon) Verify(ctx context.Context, link string, req api.Verify, call admin.Call) (*api.VerifyReport, error) {
 	d.note(sentence(" ", "verify", link, strings.Join(req.Topics, "+")))
 	return d.verify(ctx, call)
 }
 
 // serveDaemon starts the admin server on d.
-func serveDaemon(t *testing.T, d *daemon) *daemon {
+func serveDaemon(t *testing.T, d *fakeDaemon) *fakeDaemon {
 	t.Helper()
 	if d.plan == nil {
 		d.plan = failoverPlanDoc()
@@ -166,7 +166,7 @@ type shell struct {
 }
 
 // run executes args against d and returns the exit code.
-func (s *shell) run(d *daemon, args ...string) int {
+func (s *shell) run(d *fakeDaemon, args ...string) int {
 	if s.env == nil {
 		s.env = map[string]string{}
 	}

@@ -24,7 +24,7 @@ func receipts(t *testing.T, dir string) []string {
 }
 
 func TestFailoverConfirmedByName(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	s := shell{tty: true, stdin: "eu-copy\n", dir: t.TempDir(), env: map[string]string{"NO_COLOR": "1"}}
 	if code := s.run(d, "failover", "eu-copy", "--topic", "a", "--topic", "b"); code != exitOK {
 		t.Fatalf("exit %d\n%s", code, s.err.String())
@@ -61,7 +61,7 @@ func TestFailoverConfirmedByName(t *testing.T) {
 func TestFailoverUnconfirmed(t *testing.T) {
 	f := func(name string, s shell, want string) {
 		t.Helper()
-		d := serveDaemon(t, &daemon{})
+		d := serveDaemon(t, &fakeDaemon{})
 		s.dir = t.TempDir()
 		if code := s.run(d, "failover", "eu-copy"); code != exitRefused || !strings.Contains(s.err.String(), want) || s.out.Len() > 0 {
 			t.Errorf("%s: exit %d\nstdout %s\nstderr %s", name, code, s.out.String(), s.err.String())
@@ -81,7 +81,7 @@ func TestFailoverUnconfirmed(t *testing.T) {
 
 func TestFailoverWithoutAsking(t *testing.T) {
 	for _, flag := range []string{"--yes", "-y", "--no-confirm"} {
-		d := serveDaemon(t, &daemon{})
+		d := serveDaemon(t, &fakeDaemon{})
 		s := shell{dir: t.TempDir()}
 		if code := s.run(d, "failover", "eu-copy", flag, "-o", "json"); code != exitOK {
 			t.Errorf("%s: exit %d\n%s", flag, code, s.err.String())
@@ -96,7 +96,7 @@ func TestFailoverWithoutAsking(t *testing.T) {
 }
 
 func TestFailoverDryRun(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	s := shell{dir: t.TempDir()}
 	if code := s.run(d, "failover", "eu-copy", "--dry-run"); code != exitOK || !strings.HasPrefix(s.out.String(), "PLAN") || s.err.Len() > 0 {
 		t.Errorf("exit %d\nstdout %s\nstderr %s", code, s.out.String(), s.err.String())
@@ -112,7 +112,7 @@ func TestFailoverRefusedByThePlan(t *testing.T) {
 		t.Helper()
 		p := failoverPlanDoc()
 		change(p)
-		d := serveDaemon(t, &daemon{plan: p})
+		d := serveDaemon(t, &fakeDaemon{plan: p})
 		var s shell
 		if code := s.run(d, "failover", "eu-copy", "--yes"); code != exitRefused || !strings.Contains(s.err.String(), want) {
 			t.Errorf("%s: exit %d\n%s", name, code, s.err.String())
@@ -128,7 +128,7 @@ func TestFailoverRefusedByThePlan(t *testing.T) {
 }
 
 func TestFailoverPartial(t *testing.T) {
-	d := serveDaemon(t, &daemon{failover: func(context.Context, admin.Call) (*api.Receipt, error) {
+	d := serveDaemon(t, &fakeDaemon{failover: func(context.Context, admin.Call) (*api.Receipt, error) {
 		return receiptDoc(api.OutcomePartial), nil
 	}})
 	s := shell{dir: t.TempDir()}
@@ -141,7 +141,7 @@ func TestFailoverPartial(t *testing.T) {
 }
 
 func TestFailoverFails(t *testing.T) {
-	d := serveDaemon(t, &daemon{failover: func(_ context.Context, call admin.Call) (*api.Receipt, error) {
+	d := serveDaemon(t, &fakeDaemon{failover: func(_ context.Context, call admin.Call) (*api.Receipt, error) {
 		call.Progress(api.Step{Name: "flush", State: api.StepRunning})
 		return nil, errors.New("flush orders-0: no space left on device")
 	}})
@@ -154,7 +154,7 @@ func TestFailoverFails(t *testing.T) {
 
 // A receipt that cannot be kept is said, and still shown.
 func TestFailoverReceiptNotWritten(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	s := shell{dir: filepath.Join(t.TempDir(), "missing")}
 	code := s.run(d, "failover", "eu-copy", "--yes")
 	if code != exitError || !strings.Contains(s.out.String(), "FAILED_OVER") || !strings.Contains(s.err.String(), "its receipt was not kept") {
@@ -164,7 +164,7 @@ func TestFailoverReceiptNotWritten(t *testing.T) {
 
 // A receipt is never overwritten.
 func TestFailoverReceiptExists(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	s := shell{dir: t.TempDir()}
 	old := filepath.Join(s.dir, "failover-eu-copy-20261122T030514Z.json")
 	if err := os.WriteFile(old, []byte("old"), 0o644); err != nil {
@@ -181,7 +181,7 @@ func TestFailoverReceiptExists(t *testing.T) {
 func TestFailoverNoWait(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
-	d := serveDaemon(t, &daemon{failover: func(ctx context.Context, _ admin.Call) (*api.Receipt, error) {
+	d := serveDaemon(t, &fakeDaemon{failover: func(ctx context.Context, _ admin.Call) (*api.Receipt, error) {
 		select {
 		case <-release:
 		case <-ctx.Done():
@@ -197,7 +197,7 @@ func TestFailoverNoWait(t *testing.T) {
 // Who stops waiting is told that the failover goes on.
 func TestFailoverStopsWaiting(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := serveDaemon(t, &daemon{failover: func(daemonCtx context.Context, _ admin.Call) (*api.Receipt, error) {
+	d := serveDaemon(t, &fakeDaemon{failover: func(daemonCtx context.Context, _ admin.Call) (*api.Receipt, error) {
 		cancel() // the person presses ^C when it has begun
 		<-daemonCtx.Done()
 		return nil, daemonCtx.Err()
@@ -211,7 +211,7 @@ func TestFailoverStopsWaiting(t *testing.T) {
 func TestVerify(t *testing.T) {
 	f := func(result api.VerifyResult, code int, out, errs string) {
 		t.Helper()
-		d := serveDaemon(t, &daemon{verify: func(context.Context, admin.Call) (*api.VerifyReport, error) { return verifyDoc(result), nil }})
+		d := serveDaemon(t, &fakeDaemon{verify: func(context.Context, admin.Call) (*api.VerifyReport, error) { return verifyDoc(result), nil }})
 		var s shell
 		if got := s.run(d, "verify", "dr-east", "--topic", "orders"); got != code || !strings.Contains(s.out.String(), out) || !strings.Contains(s.err.String(), errs) {
 			t.Errorf("%s: exit %d\n%s%s", result, got, s.out.String(), s.err.String())
@@ -226,7 +226,7 @@ func TestVerify(t *testing.T) {
 }
 
 func TestVerifyJSON(t *testing.T) {
-	d := serveDaemon(t, &daemon{verify: func(context.Context, admin.Call) (*api.VerifyReport, error) { return verifyDoc(api.Different), nil }})
+	d := serveDaemon(t, &fakeDaemon{verify: func(context.Context, admin.Call) (*api.VerifyReport, error) { return verifyDoc(api.Different), nil }})
 	var s shell
 	code := s.run(d, "verify", "dr-east", "-o", "json")
 	var r api.VerifyReport

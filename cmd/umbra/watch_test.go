@@ -29,7 +29,7 @@ func (s *screen) Write(p []byte) (int, error) {
 }
 
 // watch runs args until mark was shown enough times.
-func watch(d *daemon, tty bool, mark string, args ...string) (int, string) {
+func watch(d *fakeDaemon, tty bool, mark string, args ...string) (int, string) {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	s := &screen{mark: mark, enough: 3, stop: stop}
@@ -39,7 +39,7 @@ func watch(d *daemon, tty bool, mark string, args ...string) (int, string) {
 }
 
 func TestWatchRepeats(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	code, out := watch(d, false, "UNHEALTHY", "status", "--watch")
 	if code != exitUnhealthy || strings.Contains(out, "\x1b") {
 		t.Errorf("exit %d\n%s", code, out)
@@ -51,7 +51,7 @@ func TestWatchRepeats(t *testing.T) {
 
 // While the daemon is away it is said so, and asked again.
 func TestWatchSurvivesTheDaemon(t *testing.T) {
-	code, out := watch(&daemon{socket: t.TempDir() + "/none.sock"}, false, "cannot reach the umbra daemon", "status", "--watch")
+	code, out := watch(&fakeDaemon{socket: t.TempDir() + "/none.sock"}, false, "cannot reach the umbra daemon", "status", "--watch")
 	if code != exitUnreachable {
 		t.Errorf("exit %d\n%s", code, out)
 	}
@@ -59,7 +59,7 @@ func TestWatchSurvivesTheDaemon(t *testing.T) {
 
 // What cannot get better by waiting ends the watching.
 func TestWatchEndsOnAnError(t *testing.T) {
-	d := serveDaemon(t, &daemon{})
+	d := serveDaemon(t, &fakeDaemon{})
 	code, out := watch(d, false, "never", "link", "status", "other", "--watch")
 	if code != exitError || !strings.Contains(out, "does not exist") {
 		t.Errorf("exit %d\n%s", code, out)

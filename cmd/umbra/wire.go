@@ -7,11 +7,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"umbra/admin"
 	"umbra/admin/api"
@@ -29,15 +29,14 @@ import (
 // stopTimeout is how long a clean stop may take, whatever hangs.
 const stopTimeout = 9 * time.Second
 
-// stallMax is how long a shard's loop may not answer before /health fails.
-const stallMax = 10 * time.Second
-
 // daemon is the object graph, built top to bottom by startDaemon and stopped
 // in the opposite order.
 type daemon struct {
-	cfg   *config.Config
-	log   *observe.Logs
-	began time.Time
+	cfg       *config.Config
+	log       *observe.Logs
+	began     time.Time
+	budget    budget
+	telemetry *telemetry // what operators see; up before anything that takes long
 
 	store   *metadata.Store
 	broker  *broker.Broker
@@ -45,7 +44,6 @@ type daemon struct {
 	keeper  *placement.Keeper
 	manager *link.Manager
 	admin   *admin.Server
-	ops     *observe.Server
 
 	stops []func(context.Context) error // in the order things were started
 }
@@ -54,18 +52,17 @@ type daemon struct {
 // later part fails.
 func startDaemon(ctx context.Context, c *config.Config, logs io.Writer, tty bool) (*daemon, error) {
 	d := &daemon{cfg: c, began: time.Now()}
+	d.telemetry = newTelemetry(d.began)
 	var err error
-	if d.log, err = observe.NewLogger(logs, observe.LogOptions{Level: c.Log.Level, Format: c.Log.Format, TTY: tty}); err != nil {
+	if d.log, err = observe.NewLogger(logs, observe.LogOptions{Level: c.Log.Level, Format: c.Log.Format, TTY: tty, Events: d.telemetry.event}); err != nil {
 		return nil, err
 	}
-	for _, start := range []func(context.Context) error{d.startStore, d.startShards, d.startPartitions, d.startLinks, d.startAdmin, d.startOps} {
+	for _, start := range []func(context.Context) error{
+		d.reserve, d.startOps, d.startStore, d.startShards, d.startPartitions, d.startLinks, d.startAdmin, d.serve} {
 		if err := start(ctx); err != nil {
 			return nil, errors.Join(err, d.stop())
 		}
 	}
-	d.group.Serve()
-	d.log.Info("serving", "listen", d.listen(), "advertise", d.advertise(), "shards", d.group.Len(), "engine", d.group.Shard(0).Ring().Engine(),
-		"engine_reason", d.group.Shard(0).Ring().Reason(), "start_ms", time.Since(d.began).Milliseconds())
 	return d, nil
 }
 
@@ -75,12 +72,34 @@ func (d *daemon) onStop(f func(context.Context) error) { d.stops = append(d.stop
 func (d *daemon) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	began := time.Now()
 	var errs []error
 	for i := len(d.stops) - 1; i >= 0; i-- {
 		errs = append(errs, d.stops[i](ctx))
 	}
 	d.stops = nil
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		d.log.Info("stopped", "ms", time.Since(began).Milliseconds())
+	}
+	return err
+}
+
+// reserve refuses to start with more memory in prospect than there is.
+func (d *daemon) reserve(context.Context) error {
+	b := thisBuild()
+	d.log.Info("umbra starts", "version", b.Version, "commit", b.Commit, "go", runtime.Version(), "pid", os.Getpid(), "data", d.cfg.Storage.Dir)
+	limit, from := memoryLimit()
+	d.budget = newBudget(d.cfg, limit, from)
+	d.log.Info("memory budget", d.budget.attrs()...)
+	if err := d.budget.check(); err != nil {
+		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		was := debug.SetMemoryLimit(d.budget.heapLimit())
+		d.onStop(func(context.Context) error { debug.SetMemoryLimit(was); return nil })
+	}
+	return nil
 }
 
 func (d *daemon) startStore(ctx context.Context) error {
@@ -95,17 +114,27 @@ func (d *daemon) startStore(ctx context.Context) error {
 	}
 	d.store = store
 	d.onStop(func(context.Context) error { return store.Close() })
-	return store.Reshard(ctx)
+	if err := store.Reshard(ctx); err != nil {
+		return err
+	}
+	d.showStore()
+	return nil
 }
 
 // startShards listens, but lets no client in before everything else is up.
 func (d *daemon) startShards(context.Context) error {
-	d.broker = broker.New(broker.Config{Store: d.store, Log: d.log.Logger, AckWritten: d.cfg.Storage.Fsync == "interval"})
+	logs, err := filepath.Abs(d.cfg.LogDir())
+	if err != nil {
+		return fmt.Errorf("find the log directory: %w", err)
+	}
+	d.broker = broker.New(broker.Config{Store: d.store, Log: d.log.Logger, LogDir: logs, AckWritten: d.cfg.Storage.Fsync == "interval",
+		FrameBytesMax: d.budget.frames, UnpackMax: int(d.budget.unpack)})
 	s := d.cfg.Kafka.Configs.BrokerSettings()
 	group, err := shard.Start(shard.Config{
 		Shards: d.cfg.ShardCount(), Listen: d.cfg.Kafka.Listen, Pin: d.cfg.Shards.Pin, Engine: d.cfg.Storage.Engine, Log: d.log.Logger, HoldAccept: true,
-		ArenaBytes: d.cfg.ArenaBytes(machineBytes()), MailboxDepth: d.cfg.Shards.Mailbox, RingDepth: d.cfg.Storage.Depth, RingWorkers: d.cfg.Storage.Workers,
-		MaxConnections: min(s.ConnectionsMax, connectionsMax), MaxConnectionsPerIP: min(s.ConnectionsPerIPMax, connectionsMax), IdleTimeout: s.ConnectionIdle,
+		ArenaBytes: d.budget.arena, MailboxDepth: d.cfg.Shards.Mailbox, RingDepth: d.cfg.Storage.Depth, RingWorkers: d.cfg.Storage.Workers,
+		OffloadWorkers: offloadWorkers, PartitionFailed: d.partitionFailed,
+		MaxConnections: d.budget.connections, MaxConnectionsPerIP: min(s.ConnectionsPerIPMax, d.budget.connections), IdleTimeout: s.ConnectionIdle,
 	}, d.broker.Accept)
 	if err != nil {
 		return err
@@ -113,19 +142,8 @@ func (d *daemon) startShards(context.Context) error {
 	d.group = group
 	d.onStop(group.Stop)
 	d.onStop(d.broker.Stop)
+	d.showShards()
 	return nil
-}
-
-// connectionsMax bounds client connections where Kafka's own default is "no
-// limit".
-const connectionsMax = 100_000
-
-func machineBytes() int64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return 1 << 30
-	}
-	return int64(info.Totalram) * int64(info.Unit)
 }
 
 // startPartitions recovers every log.
@@ -141,29 +159,45 @@ func (d *daemon) startPartitions(ctx context.Context) error {
 	if err := d.store.RegisterBroker(ctx, host, int32(n)); err != nil {
 		return err
 	}
+	began := time.Now()
 	d.keeper = placement.Start(d.store, d.group, placement.Config{Dir: d.cfg.LogDir(),
 		FlushInterval: d.cfg.Storage.FlushInterval, FlushBytes: d.cfg.Storage.FlushBytes, Log: d.log.Logger})
 	d.onStop(func(context.Context) error { d.keeper.Stop(); return nil })
 	d.broker.Bind(d.group, d.keeper)
+	d.showPartitions(time.Since(began))
 	return nil
 }
 
 func (d *daemon) startLinks(context.Context) error {
 	d.manager = link.Start(link.Config{Store: d.store, Group: d.group, Keeper: d.keeper, DataDir: d.cfg.Storage.Dir, Version: version,
-		Log: d.log.Logger, Now: time.Now, Dial: source.PlainDialer, RecordsMax: int(min(d.cfg.ArenaBytes(machineBytes())/2, 1<<30))})
+		Log: d.log.Logger, Now: time.Now, Dial: source.PlainDialer, RecordsMax: int(min(d.budget.arena/2, 1<<30))})
 	d.onStop(func(context.Context) error { d.manager.Stop(); return nil })
+	d.showLinks()
 	return nil
 }
 
 func (d *daemon) startAdmin(context.Context) error {
 	b := &backend.Backend{Store: d.store, Group: d.group, Keeper: d.keeper, Manager: d.manager, Settings: d.cfg, Info: d.info(), Now: time.Now}
 	server, err := admin.Start(admin.Config{Socket: d.cfg.AdminSocket(), AdminGroup: admin.DefaultAdminGroup, ReadGroup: admin.DefaultReadGroup,
-		Log: d.log.Logger, Audit: d.log.With("audit", true)}, b, admin.NewEvents())
+		Log: d.log.Logger, Audit: d.log.Audit}, b, d.telemetry.events)
 	if err != nil {
 		return err
 	}
 	d.admin = server
 	d.onStop(server.Close)
+	d.log.Info("admin API is up", "socket", server.Socket())
+	return nil
+}
+
+// serve lets clients in.
+func (d *daemon) serve(context.Context) error {
+	d.group.Serve()
+	d.onStop(func(context.Context) error {
+		d.telemetry.ready.Set(partListener, false, "stopping")
+		return nil
+	})
+	d.telemetry.ready.Set(partListener, true, d.listen())
+	d.log.Info("serving", "listen", d.listen(), "advertise", d.advertise(), "start_ms", time.Since(d.began).Milliseconds())
 	return nil
 }
 
@@ -173,33 +207,13 @@ func (d *daemon) info() api.BrokerInfo {
 	ring := d.group.Shard(0).Ring()
 	snap := d.store.Snapshot()
 	pinned, _ := d.group.Pinned()
-	return api.BrokerInfo{Version: b.Version, Commit: b.Commit, GoVersion: runtime.Version(), PID: os.Getpid(), StartedAt: d.began,
-		ClusterID: snap.ClusterID, NodeID: snap.Broker.ID, Listen: d.listen(), Advertise: d.advertise(), Metrics: d.cfg.Ops.HTTP, Admin: d.cfg.AdminSocket(),
+	info := api.BrokerInfo{Version: b.Version, Commit: b.Commit, GoVersion: runtime.Version(), PID: os.Getpid(), StartedAt: d.began,
+		ClusterID: snap.ClusterID, NodeID: snap.Broker.ID, Listen: d.listen(), Advertise: d.advertise(), Admin: d.cfg.AdminSocket(),
 		DataDir: d.cfg.Storage.Dir, Shards: d.group.Len(), Pinned: pinned, Engine: ring.Engine(), EngineReason: ring.Reason()}
-}
-
-func (d *daemon) startOps(context.Context) error {
-	if d.cfg.Ops.HTTP == "" {
-		return nil
+	if d.telemetry.server != nil {
+		info.Metrics = d.metrics()
 	}
-	ready := observe.NewReadiness(d.began, "metadata", "partitions", "listener")
-	for _, part := range []string{"metadata", "partitions", "listener"} {
-		ready.Set(part, true, "")
-	}
-	registry := observe.NewRegistry(d.log.Logger)
-	b := thisBuild()
-	for _, collect := range []func(*observe.Emit){observe.Build{Version: b.Version, Commit: b.Commit}.Collect, ready.Collect, d.log.Collect,
-		observe.CollectMetadata(d.store.Snapshot), observe.CollectDisk(d.cfg.Storage.Dir), observe.CollectShards(d.group)} {
-		registry.Register(collect)
-	}
-	server, err := observe.Serve(observe.ServerConfig{Addr: d.cfg.Ops.HTTP, Registry: registry, Readiness: ready,
-		Health: observe.ShardChecks(d.group, stallMax), Log: d.log.Logger})
-	if err != nil {
-		return err
-	}
-	d.ops = server
-	d.onStop(server.Close)
-	return nil
+	return info
 }
 
 func (d *daemon) listen() string { return d.group.Addr().String() }
@@ -213,8 +227,8 @@ func (d *daemon) advertise() string {
 }
 
 func (d *daemon) metrics() string {
-	if d.ops == nil {
+	if d.telemetry.server == nil {
 		return "off"
 	}
-	return d.ops.Addr().String()
+	return d.telemetry.server.Addr().String()
 }

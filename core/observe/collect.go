@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"umbra/core/link/spec"
 	"umbra/core/metadata"
 	"umbra/shard"
@@ -49,11 +47,7 @@ func CollectMetadata(snapshot func() *metadata.Snapshot) func(*Emit) {
 		s := snapshot()
 		e.Value("umbra_metadata_revision", float64(s.Revision))
 		e.Value("umbra_metadata_topics", float64(len(s.Topics)))
-		partitions := 0
-		for _, t := range s.Topics {
-			partitions += len(t.Partitions)
-		}
-		e.Value("umbra_metadata_partitions", float64(partitions))
+		e.Value("umbra_metadata_partitions", float64(partitionsOf(s)))
 		for name, l := range s.Links {
 			counts := map[spec.TopicState]int{}
 			for _, t := range s.ShadowsOf(l) {
@@ -70,18 +64,6 @@ func CollectMetadata(snapshot func() *metadata.Snapshot) func(*Emit) {
 				e.Value("umbra_link_rpo_target_seconds", l.Options.RPOTarget.Seconds(), name)
 			}
 		}
-	}
-}
-
-// CollectDisk emits the size of and the free space on the file system of dir.
-func CollectDisk(dir string) func(*Emit) {
-	return func(e *Emit) {
-		var st unix.Statfs_t
-		if unix.Statfs(dir, &st) != nil {
-			return // a missing series is what an alert on absence is for
-		}
-		e.Value("umbra_storage_free_bytes", float64(st.Bavail)*float64(st.Bsize), dir)
-		e.Value("umbra_storage_size_bytes", float64(st.Blocks)*float64(st.Bsize), dir)
 	}
 }
 

@@ -101,8 +101,25 @@ type Check struct {
 	Run  func() error
 }
 
-// runChecks returns whether all are well, with one line per check.
-func runChecks(checks []Check) (ok bool, text string) {
+// Health is the list of checks that must pass for /health. Owners add theirs
+// as they come up. Safe for any goroutine.
+type Health struct {
+	mu     sync.Mutex
+	checks []Check
+}
+
+// Add appends checks.
+func (h *Health) Add(checks ...Check) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = append(h.checks, checks...)
+}
+
+// Report runs the checks and is one line for each.
+func (h *Health) Report() (ok bool, text string) {
+	h.mu.Lock()
+	checks := slices.Clone(h.checks)
+	h.mu.Unlock()
 	var b strings.Builder
 	ok = true
 	for _, c := range checks {

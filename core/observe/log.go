@@ -17,11 +17,17 @@ type LogOptions struct {
 	Level  string // debug, info, warn or error
 	Format string // text, json, or auto: text on a terminal
 	TTY    bool   // the writer is a terminal
+	// Events, if set, is told of every line with an event. It is called on any
+	// goroutine, loops among them, and must not block.
+	Events func(Event)
 }
 
 // Logs is the daemon's logger with its switch and counters.
 type Logs struct {
 	*slog.Logger
+	// Audit is for who asked for what. It makes no events: those who ask must
+	// not be able to push what happened out of sight.
+	Audit  *slog.Logger
 	level  slog.LevelVar
 	counts [4]atomic.Uint64 // debug, info, warn, error
 }
@@ -42,7 +48,12 @@ func NewLogger(w io.Writer, o LogOptions) (*Logs, error) {
 	default:
 		return nil, fmt.Errorf("log format %q is not auto, text or json", o.Format)
 	}
-	l.Logger = slog.New(counting{h, l})
+	h = counting{h, l}
+	l.Audit = slog.New(h).With("audit", true)
+	if o.Events != nil {
+		h = announcing{Handler: h, tell: o.Events, event: Event{Partition: -1}}
+	}
+	l.Logger = slog.New(h)
 	return l, nil
 }
 

@@ -2,10 +2,10 @@ package observe
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +19,6 @@ import (
 type Registry struct {
 	families map[string]Family
 	order    []Family
-	set      *metrics.Set // histograms; the library's own counters and gauges are not used
 	log      *slog.Logger
 
 	mu         sync.Mutex // owners register while scrapes run
@@ -31,9 +30,10 @@ type Registry struct {
 // NewRegistry returns a registry with the catalogue's families. log hears of
 // samples that are not in the catalogue, once for each.
 func NewRegistry(log *slog.Logger) *Registry {
-	// The library's switch for TYPE lines is global; every Registry wants it on.
+	// The library gives go_* and process_*. Its switch for TYPE lines is global;
+	// every Registry wants it on.
 	metrics.ExposeMetadata(true)
-	r := &Registry{families: map[string]Family{}, order: Families(), set: metrics.NewSet(), log: log}
+	r := &Registry{families: map[string]Family{}, order: Families(), log: log}
 	for _, fam := range r.order {
 		r.families[fam.Name] = fam
 	}
@@ -49,30 +49,9 @@ func (r *Registry) Register(collect func(*Emit)) {
 	r.collectors = append(r.collectors, collect)
 }
 
-// Timer is a histogram of seconds.
-type Timer struct{ h *metrics.PrometheusHistogram }
-
-// Observe adds one duration.
-func (t *Timer) Observe(d time.Duration) { t.h.Update(d.Seconds()) }
-
-// Timer returns the histogram of a family of kind Histogram with the given
-// label values, the same one for the same values. It panics on a name or
-// labels that are not in the catalogue: that is a bug of the caller.
-func (r *Registry) Timer(name string, labelValues ...string) *Timer {
-	fam, ok := r.families[name]
-	if !ok || fam.Kind != Histogram || len(labelValues) != len(fam.Labels) {
-		panic(fmt.Sprintf("BUG: no histogram %s with %d labels in the catalogue", name, len(labelValues)))
-	}
-	return &Timer{r.set.GetOrCreatePrometheusHistogramExt(series(fam, labelValues), timerBuckets())}
-}
-
-// timerBuckets reach from 50 us, a local fsync on a good disk, to a minute.
-func timerBuckets() []float64 {
-	return []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5, 10, 30, 60}
-}
-
 // Emit takes the samples of one scrape.
 type Emit struct {
+	ctx     context.Context
 	r       *Registry
 	samples map[string]*bytes.Buffer // per family
 	seen    map[string]bool          // series
@@ -87,21 +66,19 @@ func (e *Emit) Value(name string, v float64, labelValues ...string) {
 		e.r.complain(name, fmt.Sprintf("not in the catalogue as a value with %d labels", len(labelValues)))
 		return
 	}
-	id := series(fam, labelValues)
-	if e.seen[id] {
-		e.r.complain(id, "emitted twice")
-		return
+	if b := e.begin(fam, labelValues); b != nil {
+		sample(b, series(fam, labelValues), v)
 	}
-	e.seen[id] = true
-	b := e.samples[name]
-	if b == nil {
-		b = &bytes.Buffer{}
-		e.samples[name] = b
-	}
-	b.WriteString(id)
-	b.WriteByte(' ')
-	b.Write(strconv.AppendFloat(b.AvailableBuffer(), v, 'g', -1, 64))
-	b.WriteByte('\n')
+}
+
+// Context ends when the scrape must: what asks a shard's loop passes it on.
+func (e *Emit) Context() context.Context { return e.ctx }
+
+// Missing counts that an owner could not read its figures in time; its series
+// are left out of this scrape.
+func (e *Emit) Missing(owner string, err error) {
+	e.r.errors.Add(1)
+	e.r.log.Debug("figures left out of a scrape", "owner", owner, "err", err)
 }
 
 // Bool emits 1 or 0.
@@ -149,10 +126,15 @@ func labelEscaper() *strings.Replacer {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 }
 
+// scrapeTimeout is how long the owners of one scrape may take together.
+const scrapeTimeout = 5 * time.Second
+
 // Write writes everything in the Prometheus text format: the catalogue's
 // families in its order, then go_* and process_*.
-func (r *Registry) Write(w io.Writer) error {
-	e := &Emit{r: r, samples: map[string]*bytes.Buffer{}, seen: map[string]bool{}}
+func (r *Registry) Write(ctx context.Context, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	e := &Emit{ctx: ctx, r: r, samples: map[string]*bytes.Buffer{}, seen: map[string]bool{}}
 	r.mu.Lock()
 	collectors := r.collectors[:len(r.collectors):len(r.collectors)]
 	r.mu.Unlock()
@@ -169,26 +151,18 @@ func (r *Registry) Write(w io.Writer) error {
 		out.Write(b.Bytes())
 	}
 	var lib bytes.Buffer
-	r.set.WritePrometheus(&lib)
 	metrics.WriteProcessMetrics(&lib)
-	r.withHelp(&out, lib.Bytes())
+	withoutEmptyHelp(&out, lib.Bytes())
 	_, err := w.Write(out.Bytes())
 	return err
 }
 
-// withHelp copies the library's output. It writes HELP lines without a text;
-// ours get theirs from the catalogue, the others are dropped.
-func (r *Registry) withHelp(out *bytes.Buffer, text []byte) {
+// withoutEmptyHelp copies the library's output but for HELP lines without a
+// text, which it writes.
+func withoutEmptyHelp(out *bytes.Buffer, text []byte) {
 	for line := range bytes.Lines(text) {
-		if name, ok := bytes.CutPrefix(line, []byte("# HELP ")); ok {
-			name = bytes.TrimSpace(name)
-			if fam, ok := r.families[string(name)]; ok {
-				fmt.Fprintf(out, "# HELP %s %s\n", name, fam.Help)
-				continue
-			}
-			if !bytes.ContainsRune(name, ' ') {
-				continue
-			}
+		if name, ok := bytes.CutPrefix(line, []byte("# HELP ")); ok && !bytes.ContainsRune(bytes.TrimSpace(name), ' ') {
+			continue
 		}
 		out.Write(line)
 	}

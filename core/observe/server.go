@@ -17,7 +17,7 @@ type ServerConfig struct {
 	Addr      string // host:port, port 0 for any
 	Registry  *Registry
 	Readiness *Readiness
-	Health    []Check // all must pass for /health
+	Health    *Health
 	Log       *slog.Logger
 }
 
@@ -68,13 +68,13 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	scrapes := make(chan struct{}, scrapesMax)
-	metrics := func(w http.ResponseWriter, r *http.Request) { s.metrics(w, scrapes) }
+	metrics := func(w http.ResponseWriter, r *http.Request) { s.metrics(w, r, scrapes) }
 	for _, path := range []string{"/metrics", "/public_metrics"} {
 		m.HandleFunc("GET "+path, metrics)
 	}
 	for _, path := range []string{"/health", "/-/healthy", "/livez"} {
 		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			ok, text := runChecks(s.cfg.Health)
+			ok, text := s.cfg.Health.Report()
 			answer(w, r, ok, text)
 		})
 	}
@@ -90,7 +90,7 @@ func (s *Server) routes() http.Handler {
 	return m
 }
 
-func (s *Server) metrics(w http.ResponseWriter, scrapes chan struct{}) {
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, scrapes chan struct{}) {
 	select {
 	case scrapes <- struct{}{}:
 		defer func() { <-scrapes }()
@@ -100,7 +100,7 @@ func (s *Server) metrics(w http.ResponseWriter, scrapes chan struct{}) {
 		return
 	}
 	var b bytes.Buffer
-	if err := s.cfg.Registry.Write(&b); err != nil {
+	if err := s.cfg.Registry.Write(r.Context(), &b); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

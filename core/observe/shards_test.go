@@ -32,10 +32,16 @@ func TestShardCollectorAndChecks(t *testing.T) {
 		}
 	}
 	checkFormat(t, text)
-	if ok, report := runChecks(ShardChecks(g, time.Minute)); !ok || !strings.Contains(report, "[+] shard 1\n") {
-		t.Errorf("%v %s", ok, report)
+	if ok, lines := report(ShardChecks(g, time.Minute)); !ok || !strings.Contains(lines, "[+] shard 1\n") {
+		t.Errorf("%v %s", ok, lines)
 	}
-	if ok, report := runChecks(ShardChecks(g, -1)); ok || !strings.Contains(report, "[-] shard 0: its loop has not answered") {
-		t.Errorf("%v %s", ok, report)
+	if ok, lines := report(ShardChecks(g, -1)); ok || !strings.Contains(lines, "[-] shard 0: its loop has not answered") {
+		t.Errorf("%v %s", ok, lines)
 	}
+}
+
+func report(checks []Check) (ok bool, text string) {
+	var h Health
+	h.Add(checks...)
+	return h.Report()
 }
