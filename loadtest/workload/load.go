@@ -80,9 +80,9 @@ func (l *Load) produce(drawing, sending context.Context, cl *kgo.Client, i int) 
 			break
 		}
 	}
-	if err := cl.Flush(sending); err != nil {
-		cl.AbortBufferedRecords(context.Background())
-	}
+	// What is not answered within the grace is failed by Close. Aborting the
+	// records would wait for an answer of the source, which may be dead.
+	_ = cl.Flush(sending)
 }
 
 func (l *Load) draw(maker *Maker, n int) *kgo.Record {
