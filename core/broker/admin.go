@@ -88,16 +88,6 @@ func (b *Broker) explain(err error, topic string) error {
 	return err
 }
 
-// outcome is the two fields in which most responses carry an error. An error
-// nobody chose a code for is logged, because the client is not told.
-func (b *Broker) outcome(err error, act, noun string) (errorCode int16, text *string) {
-	c := code(err)
-	if c == kafkaproto.UnknownServerError {
-		b.log.Error("request failed", "act", act, "on", noun, "err", err)
-	}
-	return int16(c), message(err)
-}
-
 // checkReplicas checks where a client wants one partition to be: on one broker
 // that exists.
 func checkReplicas(snap *metadata.Snapshot, partition int, replicas []int32) error {

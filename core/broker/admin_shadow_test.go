@@ -112,6 +112,40 @@ func TestEveryWriteToAShadowIsRefused(t *testing.T) {
 	refused(spec.FailingOver, "umbra link status dr")
 }
 
+// TestRefusalsAreCounted: who tries to change a shadow topic shows in the
+// figures, whatever API it was.
+func TestRefusalsAreCounted(t *testing.T) {
+	n := startAdmin(t, nil)
+	n.link("dr", "orders")
+	n.shadow("dr", "orders", 2)
+	n.make("local", 1)
+	w := n.dial()
+	tried := uint64(0)
+	for _, a := range attempts() {
+		a.do(w, a.last, "orders")
+		if a.name != "CreateTopics" { // the name exists: nothing of the shadow is touched
+			tried++
+		}
+	}
+	w.grow(3, false, grow{Topic: "local", Count: 1}, grow{Topic: "nope", Count: 1})
+	w.metadata(12, named("nope"))
+	eventually(t, "the figures show all of it", func() bool {
+		stats, err := n.broker.Stats(t.Context())
+		check(t, err)
+		shadow, local := uint64(0), uint64(0)
+		codes := map[kafkaproto.ErrorCode]uint64{}
+		for _, s := range stats {
+			shadow += s.ShadowRejected["orders"]
+			local += s.ShadowRejected["local"]
+			for c, n := range s.Errors {
+				codes[c] += n
+			}
+		}
+		return shadow == tried && local == 0 && codes[kafkaproto.PolicyViolation] == tried && codes[kafkaproto.InvalidPartitions] == 1 &&
+			codes[kafkaproto.UnknownTopicOrPartition] == 2 && codes[kafkaproto.TopicAlreadyExists] == 1
+	})
+}
+
 // wantUntouched checks that nothing of a shadow topic with 2 and 3 records has
 // changed.
 func (n *adminNode) wantUntouched(before *metadata.Topic) {

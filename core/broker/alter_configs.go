@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
 	"umbra/kafkaproto"
 )
@@ -17,10 +16,10 @@ func handleAlterConfigs(r *request) {
 		return
 	}
 	b := r.broker
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.alterConfigs(ctx, &req) })
+	r.change("alter configs", func(ctx context.Context, v *verdicts) kafkaproto.Message { return b.alterConfigs(ctx, v, &req) })
 }
 
-func (b *Broker) alterConfigs(ctx context.Context, req *kafkaproto.AlterConfigsRequest) *kafkaproto.AlterConfigsResponse {
+func (b *Broker) alterConfigs(ctx context.Context, v *verdicts, req *kafkaproto.AlterConfigsRequest) *kafkaproto.AlterConfigsResponse {
 	list := make([]configChange, len(req.Resources))
 	for i := range req.Resources {
 		r := &req.Resources[i]
@@ -30,7 +29,7 @@ func (b *Broker) alterConfigs(ctx context.Context, req *kafkaproto.AlterConfigsR
 	resp := &kafkaproto.AlterConfigsResponse{}
 	for i, err := range b.changeConfigs(ctx, list, req.ValidateOnly) {
 		out := kafkaproto.AlterConfigsResponseResource{ResourceType: list[i].kind, ResourceName: list[i].name}
-		out.ErrorCode, out.ErrorMessage = b.outcome(err, "alter configs", fmt.Sprintf("%q", list[i].name))
+		out.ErrorCode, out.ErrorMessage = v.of(err, list[i].name)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
@@ -18,10 +17,10 @@ func handleCreatePartitions(r *request) {
 		return
 	}
 	b := r.broker
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.createPartitions(ctx, &req) })
+	r.change("create partitions", func(ctx context.Context, v *verdicts) kafkaproto.Message { return b.createPartitions(ctx, v, &req) })
 }
 
-func (b *Broker) createPartitions(ctx context.Context, req *kafkaproto.CreatePartitionsRequest) *kafkaproto.CreatePartitionsResponse {
+func (b *Broker) createPartitions(ctx context.Context, v *verdicts, req *kafkaproto.CreatePartitionsRequest) *kafkaproto.CreatePartitionsResponse {
 	wait, cancel := patience(ctx, req.TimeoutMillis)
 	defer cancel()
 	first, times := tally(req.Topics, func(t *kafkaproto.CreatePartitionsRequestTopic) string { return t.Topic })
@@ -33,7 +32,7 @@ func (b *Broker) createPartitions(ctx context.Context, req *kafkaproto.CreatePar
 			err = b.addPartitions(ctx, wait, asked, req.ValidateOnly)
 		}
 		out := kafkaproto.CreatePartitionsResponseTopic{Topic: asked.Topic}
-		out.ErrorCode, out.ErrorMessage = b.outcome(err, "create partitions", fmt.Sprintf("%q", asked.Topic))
+		out.ErrorCode, out.ErrorMessage = v.of(err, asked.Topic)
 		resp.Topics[i] = out
 	})
 	return resp

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
@@ -25,10 +24,10 @@ func handleCreateTopics(r *request) {
 		return
 	}
 	b := r.broker
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.createTopics(ctx, &req) })
+	r.change("create topics", func(ctx context.Context, v *verdicts) kafkaproto.Message { return b.createTopics(ctx, v, &req) })
 }
 
-func (b *Broker) createTopics(ctx context.Context, req *kafkaproto.CreateTopicsRequest) *kafkaproto.CreateTopicsResponse {
+func (b *Broker) createTopics(ctx context.Context, v *verdicts, req *kafkaproto.CreateTopicsRequest) *kafkaproto.CreateTopicsResponse {
 	wait, cancel := patience(ctx, req.TimeoutMillis)
 	defer cancel()
 	first, times := tally(req.Topics, func(t *kafkaproto.CreateTopicsRequestTopic) string { return t.Topic })
@@ -40,7 +39,7 @@ func (b *Broker) createTopics(ctx context.Context, req *kafkaproto.CreateTopicsR
 		if times[asked.Topic] == 1 {
 			made, err = b.createTopic(ctx, wait, asked, req.ValidateOnly)
 		}
-		resp.Topics[i] = b.createdTopic(asked, made, err)
+		resp.Topics[i] = b.createdTopic(v, asked, made, err)
 	})
 	return resp
 }
@@ -152,11 +151,11 @@ func assigned(snap *metadata.Snapshot, asked *kafkaproto.CreateTopicsRequestTopi
 }
 
 // createdTopic is the answer for one topic.
-func (b *Broker) createdTopic(asked *kafkaproto.CreateTopicsRequestTopic, t *metadata.Topic, err error) kafkaproto.CreateTopicsResponseTopic {
+func (b *Broker) createdTopic(v *verdicts, asked *kafkaproto.CreateTopicsRequestTopic, t *metadata.Topic, err error) kafkaproto.CreateTopicsResponseTopic {
 	out := kafkaproto.CreateTopicsResponseTopic{
 		Topic: asked.Topic, NumPartitions: -1, ReplicationFactor: -1, Configs: []kafkaproto.CreateTopicsResponseTopicConfig{},
 	}
-	out.ErrorCode, out.ErrorMessage = b.outcome(err, "create topic", fmt.Sprintf("%q", asked.Topic))
+	out.ErrorCode, out.ErrorMessage = v.of(err, asked.Topic)
 	if err != nil {
 		return out
 	}

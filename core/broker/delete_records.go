@@ -22,7 +22,7 @@ func handleDeleteRecords(r *request) {
 		return
 	}
 	b := r.broker
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.deleteRecords(ctx, &req) })
+	r.change("delete records", func(ctx context.Context, v *verdicts) kafkaproto.Message { return b.deleteRecords(ctx, v, &req) })
 }
 
 // deleteRecordsWait is used for requests that give no time. As the log is local
@@ -40,7 +40,7 @@ type trimmed struct {
 	err   error
 }
 
-func (b *Broker) deleteRecords(ctx context.Context, req *kafkaproto.DeleteRecordsRequest) *kafkaproto.DeleteRecordsResponse {
+func (b *Broker) deleteRecords(ctx context.Context, v *verdicts, req *kafkaproto.DeleteRecordsRequest) *kafkaproto.DeleteRecordsResponse {
 	wait := deleteRecordsWait
 	if req.TimeoutMillis > 0 {
 		wait = time.Duration(req.TimeoutMillis) * time.Millisecond
@@ -60,7 +60,7 @@ func (b *Broker) deleteRecords(ctx context.Context, req *kafkaproto.DeleteRecord
 		for j, p := range t.Partitions {
 			start, err := trims[i][j].wait(ctx)
 			out := kafkaproto.DeleteRecordsResponseTopicPartition{Partition: p.Partition, LowWatermark: start}
-			out.ErrorCode, _ = b.outcome(err, "delete records", t.Topic)
+			out.ErrorCode, _ = v.of(err, t.Topic)
 			resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, out)
 		}
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
@@ -26,7 +25,9 @@ func handleDeleteTopics(r *request) {
 	for i := range req.TopicNames {
 		req.Topics = append(req.Topics, kafkaproto.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
 	}
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.deleteTopics(ctx, &req, version) })
+	r.change("delete topics", func(ctx context.Context, v *verdicts) kafkaproto.Message {
+		return b.deleteTopics(ctx, v, &req, version)
+	})
 }
 
 // deletion is one topic to delete, or why not.
@@ -36,7 +37,7 @@ type deletion struct {
 	err   error
 }
 
-func (b *Broker) deleteTopics(ctx context.Context, req *kafkaproto.DeleteTopicsRequest, version int16) *kafkaproto.DeleteTopicsResponse {
+func (b *Broker) deleteTopics(ctx context.Context, v *verdicts, req *kafkaproto.DeleteTopicsRequest, version int16) *kafkaproto.DeleteTopicsResponse {
 	wait, cancel := patience(ctx, req.TimeoutMillis)
 	defer cancel()
 	list := b.deletions(req, version)
@@ -51,15 +52,18 @@ func (b *Broker) deleteTopics(ctx context.Context, req *kafkaproto.DeleteTopicsR
 		if d.topic != nil {
 			out.Topic, out.TopicID = &d.topic.Name, d.topic.ID
 		}
-		out.ErrorCode, out.ErrorMessage = b.outcome(d.err, "delete topic", d.noun())
+		out.ErrorCode, out.ErrorMessage = v.of(d.err, d.noun())
 		resp.Topics[i] = out
 	}
 	return resp
 }
 
 func (d *deletion) noun() string {
-	if d.asked.Topic != nil {
-		return fmt.Sprintf("%q", *d.asked.Topic)
+	switch {
+	case d.topic != nil:
+		return d.topic.Name
+	case d.asked.Topic != nil:
+		return *d.asked.Topic
 	}
 	return "topic id " + d.asked.TopicID.String()
 }

@@ -33,5 +33,6 @@ func handleDescribeCluster(r *request) {
 		err = refuse(kafkaproto.UnsupportedEndpointType, "endpoint type %d is unknown", req.EndpointType)
 	}
 	resp.ErrorCode, resp.ErrorMessage = int16(code(err)), message(err)
+	r.countError("describe cluster", err)
 	r.reply(resp)
 }

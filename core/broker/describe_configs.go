@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -26,7 +25,8 @@ func handleDescribeConfigs(r *request) {
 		asked := &req.Resources[i]
 		out := kafkaproto.DescribeConfigsResponseResource{ResourceType: asked.ResourceType, ResourceName: asked.ResourceName}
 		entries, err := b.configsOf(snap, asked.ResourceType, asked.ResourceName)
-		out.ErrorCode, out.ErrorMessage = b.outcome(err, "describe configs", fmt.Sprintf("%q", asked.ResourceName))
+		out.ErrorCode, out.ErrorMessage = int16(code(err)), message(err)
+		r.countError("describe configs", err)
 		for _, e := range entries {
 			if len(asked.ConfigNames) == 0 || slices.Contains(asked.ConfigNames, e.Key.Name) {
 				out.Configs = append(out.Configs, describedConfig(e, asked.ResourceType, &req))

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,10 +20,12 @@ func handleIncrementalAlterConfigs(r *request) {
 		return
 	}
 	b := r.broker
-	r.offLoop(func(ctx context.Context) kafkaproto.Message { return b.incrementalAlterConfigs(ctx, &req) })
+	r.change("alter configs", func(ctx context.Context, v *verdicts) kafkaproto.Message {
+		return b.incrementalAlterConfigs(ctx, v, &req)
+	})
 }
 
-func (b *Broker) incrementalAlterConfigs(ctx context.Context, req *kafkaproto.IncrementalAlterConfigsRequest) *kafkaproto.IncrementalAlterConfigsResponse {
+func (b *Broker) incrementalAlterConfigs(ctx context.Context, v *verdicts, req *kafkaproto.IncrementalAlterConfigsRequest) *kafkaproto.IncrementalAlterConfigsResponse {
 	list := make([]configChange, len(req.Resources))
 	for i := range req.Resources {
 		r := &req.Resources[i]
@@ -34,7 +35,7 @@ func (b *Broker) incrementalAlterConfigs(ctx context.Context, req *kafkaproto.In
 	resp := &kafkaproto.IncrementalAlterConfigsResponse{}
 	for i, err := range b.changeConfigs(ctx, list, req.ValidateOnly) {
 		out := kafkaproto.IncrementalAlterConfigsResponseResource{ResourceType: list[i].kind, ResourceName: list[i].name}
-		out.ErrorCode, out.ErrorMessage = b.outcome(err, "alter configs", fmt.Sprintf("%q", list[i].name))
+		out.ErrorCode, out.ErrorMessage = v.of(err, list[i].name)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

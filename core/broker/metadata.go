@@ -29,12 +29,20 @@ func handleMetadata(r *request) {
 	b, version, snap := r.broker, r.version(), r.snapshot()
 	missing := b.creatable(snap, &req)
 	if len(missing) == 0 {
-		r.reply(b.metadata(snap, &req, version, nil))
+		resp := b.metadata(snap, &req, version, nil)
+		for i := range resp.Topics {
+			r.countError("metadata", kafkaproto.ErrorCode(resp.Topics[i].ErrorCode).Err())
+		}
+		r.reply(resp)
 		return
 	}
-	r.offLoop(func(ctx context.Context) kafkaproto.Message {
+	r.change("metadata", func(ctx context.Context, v *verdicts) kafkaproto.Message {
 		refused := b.autoCreate(ctx, missing)
-		return b.metadata(b.store.Snapshot(), &req, version, refused)
+		resp := b.metadata(b.store.Snapshot(), &req, version, refused)
+		for i := range resp.Topics {
+			v.of(kafkaproto.ErrorCode(resp.Topics[i].ErrorCode).Err(), "a topic of a metadata request")
+		}
+		return resp
 	})
 }
 
