@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -185,13 +186,17 @@ func checkCut(t *testing.T, ctx context.Context, d *umbra.Daemon, topic string, 
 	if len(cuts) != 1 || cuts[0].Topic != topic || cuts[0].From != from || cuts[0].To != to {
 		t.Fatalf("cuts %+v, want one of %s/0 from %d to %d", cuts, topic, from, to)
 	}
-	b, err := os.ReadFile(cuts[0].File)
+	file := cuts[0].File
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(d.DataDir(), file)
+	}
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(b)
 	if int64(len(b)) != cuts[0].Bytes || hex.EncodeToString(sum[:]) != cuts[0].SHA256 {
-		t.Errorf("%s has %d bytes, sha256 %x; the status says %d, %s", cuts[0].File, len(b), sum, cuts[0].Bytes, cuts[0].SHA256)
+		t.Errorf("%s has %d bytes, sha256 %x; the status says %d, %s", file, len(b), sum, cuts[0].Bytes, cuts[0].SHA256)
 	}
 }
 

@@ -6,13 +6,26 @@ import (
 	"testing"
 	"time"
 
+	"umbra/admin/api"
 	"umbra/loadtest/hostile"
 	"umbra/loadtest/rawfetch"
+	"umbra/loadtest/umbra"
 )
 
 // memoryLimit is what a daemon may grow to while seventeen sources lie to it about
 // lengths of 2 GiB: its budget is far below, one believed length is above.
 const memoryLimit = 1 << 30
+
+// The logs of each hostile source: the bad one, and two of another topic, one on the bad
+// one's broker (and connection), one on the other broker.
+const (
+	faultAt = 100 // offset from which the bad one is lied about
+	logEnd  = 300
+)
+
+func badTopic(k hostile.Kind) string  { return "bad-" + string(k) }
+func goodTopic(k hostile.Kind) string { return "good-" + string(k) }
+func linkOf(k hostile.Kind) string    { return "link-" + string(k) }
 
 // From a source that lies, nothing wrong is appended, memory stays in its bounds, the
 // partitions beside the bad one go on, and when the source behaves again the link
@@ -21,57 +34,47 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 	ctx := within(t, 5*time.Minute)
 	d := startUmbra(t, ctx)
 	dst := shadowReader(t, d)
-	const bad, beside, other = 0, 1, 2 // on broker 1, 1 and 2
-	const faultAt, end = 100, 300
 	sources := map[hostile.Kind]*hostile.Server{}
-	topicOf := func(kind hostile.Kind) string { return "hostile-" + string(kind) }
 	for i, kind := range hostile.Kinds() {
-		s, err := hostile.Start(hostile.NewTopic(topicOf(kind), byte(i+1), end/10, 10, 1, 1, 2))
+		s, err := hostile.Start(hostile.NewTopic(badTopic(kind), byte(2*i+1), logEnd/10, 10, 1), hostile.NewTopic(goodTopic(kind), byte(2*i+2), logEnd/10, 10, 1, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(s.Close)
-		s.SetFault(topicOf(kind), bad, hostile.Fault{Kind: kind, At: faultAt})
+		s.SetFault(badTopic(kind), 0, hostile.Fault{Kind: kind, At: faultAt})
 		sources[kind] = s
-		do(t, ctx, d, "link", "create", "link-"+string(kind), "--from", strings.Join(s.Seeds(), ","), "--topics", topicOf(kind))
-	}
-	held := func(kind hostile.Kind, partition int32, want int64) string {
-		if _, err := dst.Topic(ctx, topicOf(kind)); err != nil {
-			return err.Error()
-		}
-		b, err := dst.Bounds(ctx, topicOf(kind), partition)
-		if err != nil {
-			return err.Error()
-		}
-		if b.HighWatermark < want {
-			return fmt.Sprintf("%s/%d: %d of %d", topicOf(kind), partition, b.HighWatermark, want)
-		}
-		return ""
+		do(t, ctx, d, "link", "create", linkOf(kind), "--from", strings.Join(s.Seeds(), ","), "--topics", "*-"+string(kind))
 	}
 	for _, kind := range hostile.Kinds() {
-		eventually(t, ctx, "the other broker's partition is copied", func() string { return held(kind, other, end) })
+		awaitHeld(t, dst, goodTopic(kind), 1, logEnd)
+		awaitHeld(t, dst, badTopic(kind), 0, faultAt)
 		if kind.InRecords() {
-			eventually(t, ctx, "the partition beside the bad one is copied", func() string { return held(kind, beside, end) })
+			awaitHeld(t, dst, goodTopic(kind), 0, logEnd)
 		}
-		eventually(t, ctx, "the bad partition is copied up to the fault", func() string { return held(kind, bad, faultAt) })
-		eventually(t, ctx, "the fault was met", func() string {
-			if sources[kind].Faulted(topicOf(kind), bad) == 0 {
+		eventually(t, within(t, time.Minute), "the fault of "+string(kind)+" is met", func() string {
+			if sources[kind].Faulted(badTopic(kind), 0) == 0 {
 				return "no fetch reached it"
 			}
 			return ""
 		})
 	}
-	// The other partition of every source goes on while the bad one is bad.
+	// The others go on while the bad one is bad.
 	for _, kind := range hostile.Kinds() {
-		sources[kind].Append(topicOf(kind), other, 10)
+		sources[kind].Append(goodTopic(kind), 0, 10)
+		sources[kind].Append(goodTopic(kind), 1, 10)
 	}
 	for _, kind := range hostile.Kinds() {
-		eventually(t, ctx, "the other broker's partition goes on", func() string { return held(kind, other, end+10) })
+		awaitHeld(t, dst, goodTopic(kind), 1, logEnd+10)
+		if kind.InRecords() {
+			awaitHeld(t, dst, goodTopic(kind), 0, logEnd+10)
+		}
 		limit := int64(faultAt)
 		if kind == hostile.Overlap {
-			limit = end // the first batch of every answer is right
+			limit = logEnd // the first batch of every answer is right
 		}
-		nothingWrongIsHeld(t, sources[kind], dst, topicOf(kind), limit)
+		nothingWrongIsHeld(t, sources[kind], dst, badTopic(kind), 0, limit)
+		nothingWrongIsHeld(t, sources[kind], dst, goodTopic(kind), 0, logEnd+10)
+		nothingWrongIsHeld(t, sources[kind], dst, goodTopic(kind), 1, logEnd+10)
 	}
 	now, peak, err := d.MemoryBytes()
 	if err != nil {
@@ -82,46 +85,69 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 		t.Errorf("memory grew to %d MiB", peak>>20)
 	}
 	for _, kind := range hostile.Kinds() {
-		t.Run(string(kind), func(t *testing.T) {
-			sources[kind].SetFault(topicOf(kind), bad, hostile.Fault{})
-			if row := topicState(linkStatus(t, ctx, d, "link-"+string(kind)), topicOf(kind)); row.State == "FAULTED" {
-				t.Logf("faulted: %+v", row.Reason)
-				if row.Reason == nil || row.Reason.Next == "" {
-					t.Errorf("a faulted topic without a reason and a next step: %+v", row)
-				}
-				do(t, ctx, d, "link", "resume", "link-"+string(kind))
-			}
-			awaitEqual(t, within(t, time.Minute), reader(t, "source", sources[kind].Seeds()...), dst, topicOf(kind))
-		})
+		t.Run(string(kind), func(t *testing.T) { recovers(t, d, dst, sources[kind], kind) })
 	}
 }
 
-// nothingWrongIsHeld compares what lies on the shadow with what the source really has;
-// of the bad partition it may hold nothing beyond limit.
-func nothingWrongIsHeld(t *testing.T, s *hostile.Server, dst *rawfetch.Reader, topic string, limit int64) {
+// awaitHeld waits until the shadow serves a partition up to an offset.
+func awaitHeld(t *testing.T, dst *rawfetch.Reader, topic string, partition int32, offset int64) {
 	t.Helper()
 	ctx := within(t, time.Minute)
-	for p := range int32(3) {
-		b, err := dst.Bounds(ctx, topic, p)
+	eventually(t, ctx, fmt.Sprintf("%s/%d is copied up to %d", topic, partition, offset), func() string {
+		if _, err := dst.Topic(ctx, topic); err != nil {
+			return err.Error()
+		}
+		b, err := dst.Bounds(ctx, topic, partition)
+		if err != nil {
+			return err.Error()
+		}
+		if b.HighWatermark < offset {
+			return fmt.Sprintf("it ends at %d", b.HighWatermark)
+		}
+		return ""
+	})
+}
+
+// recovers lets the source behave again; a faulted topic names its reason and the next
+// step, and takes a resume.
+func recovers(t *testing.T, d *umbra.Daemon, dst *rawfetch.Reader, s *hostile.Server, kind hostile.Kind) {
+	ctx := within(t, time.Minute)
+	s.SetFault(badTopic(kind), 0, hostile.Fault{})
+	row := topicState(linkStatus(t, ctx, d, linkOf(kind)), badTopic(kind))
+	t.Logf("%s, reason %+v", row.State, row.Reason)
+	if row.State == api.StateFaulted {
+		if row.Reason == nil || row.Reason.Next == "" {
+			t.Errorf("a faulted topic without a reason and a next step: %+v", row)
+		}
+		do(t, ctx, d, "link", "resume", linkOf(kind))
+	}
+	awaitEqual(t, ctx, reader(t, "source", s.Seeds()...), dst, badTopic(kind), goodTopic(kind))
+}
+
+// nothingWrongIsHeld compares what lies on the shadow with what the source really has,
+// of which it may hold nothing beyond limit.
+func nothingWrongIsHeld(t *testing.T, s *hostile.Server, dst *rawfetch.Reader, topic string, p int32, limit int64) {
+	t.Helper()
+	ctx := within(t, time.Minute)
+	b, err := dst.Bounds(ctx, topic, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.Truth(topic, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for got, err := range dst.Batches(ctx, topic, p, b.Start, b.HighWatermark) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := s.Truth(topic, p)
-		if err != nil {
-			t.Fatal(err)
+		if i >= len(want) || string(want[i]) != string(got.Raw) {
+			t.Fatalf("%s/%d: batch %d of the shadow is %v, not the source's", topic, p, i, &got)
 		}
-		i := 0
-		for got, err := range dst.Batches(ctx, topic, p, b.Start, b.HighWatermark) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if i >= len(want) || string(want[i]) != string(got.Raw) {
-				t.Fatalf("%s/%d: batch %d of the shadow is %v, not the source's", topic, p, i, &got)
-			}
-			i++
-		}
-		if p == 0 && b.HighWatermark > limit {
-			t.Errorf("%s/0: the shadow has %d records, the source never gave more than %d in order", topic, b.HighWatermark, limit)
-		}
+		i++
+	}
+	if b.HighWatermark > limit {
+		t.Errorf("%s/%d: the shadow has %d records, the source never gave more than %d in order", topic, p, b.HighWatermark, limit)
 	}
 }
