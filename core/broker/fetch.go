@@ -100,7 +100,7 @@ func (f *fetch) round() {
 			it.found.err = err
 			continue
 		}
-		if it.owner != f.loop && f.quiet(it) {
+		if it.owner != f.loop && f.m.MaxWaitMillis > 0 && f.quiet(it) {
 			continue
 		}
 		f.visitFor(it.owner).add(it)
@@ -129,7 +129,9 @@ func (f *fetch) find(it *fetchItem) (err error) {
 }
 
 // quiet answers for a partition of another loop that has nothing to read,
-// without asking that loop. It says false where only the owner can tell.
+// without asking that loop. It says false where only the owner can tell. What is
+// published may be a moment old: a fetch that then parks is woken by the owner,
+// one that may not wait asks the owner at once.
 func (f *fetch) quiet(it *fetchItem) bool {
 	p, open := f.r.broker.group().Published(it.pid)
 	if !open || it.lastEpoch >= 0 || it.offset < p.LogStart || it.offset > p.LogEnd || checkEpoch(it.currentEpoch, p.LeaderEpoch) != nil {
