@@ -23,6 +23,7 @@ type cluster struct {
 	seeds string
 	own   *kafka.Cluster // nil: it was there before
 	admin *kadm.Client
+	bytes int64 // of the topic of the transfers
 	loads int
 }
 
@@ -49,6 +50,7 @@ func startCluster(ctx context.Context, o Options, bootstrap, dir string, p Progr
 }
 
 func (c *cluster) Bootstrap() string { return c.seeds }
+func (c *cluster) Bytes() int64      { return c.bytes }
 
 func (c *cluster) Watch() map[string]int {
 	if c.own == nil {
@@ -71,8 +73,9 @@ func (c *cluster) fill(ctx context.Context, p Progress) error {
 	if err != nil {
 		return err
 	}
-	n := int(c.opts.KafkaBytes/int64(c.opts.Partitions)) / len(canned)
-	return plain.Fill(ctx, leaders, topicLoad, canned, max(1, n), p.counter("filling topic "+topicLoad, int64(n*c.opts.Partitions)*int64(len(canned))))
+	n := max(1, int(c.opts.KafkaBytes/int64(c.opts.Partitions))/len(canned))
+	c.bytes = int64(n) * int64(c.opts.Partitions) * int64(len(canned))
+	return plain.Fill(ctx, leaders, topicLoad, canned, n, p.counter("filling topic "+topicLoad, c.bytes))
 }
 
 // create makes a topic that keeps everything and waits for its leaders. One of
@@ -91,6 +94,9 @@ func (c *cluster) create(ctx context.Context, topic string) (plain.Leaders, erro
 		leaders, err := plain.FindLeaders(ctx, strings.Split(c.seeds, ",")[0], topic)
 		if err == nil && leaders.Partitions() != c.opts.Partitions {
 			err = plain.ErrNotThere
+		}
+		if err == nil { // a leader that has not heard of it refuses
+			_, err = plain.Ends(ctx, leaders, topic)
 		}
 		return leaders, err
 	})

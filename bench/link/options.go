@@ -33,7 +33,7 @@ type Options struct {
 	Partitions int           // of the topic
 	Record     int           // bytes of a record's value
 	Batch      int           // bytes of a record batch, about
-	Warm       int64         // bytes every umbra copies before it is measured
+	Warm       int64         // bytes every umbra copies from a source before it is measured
 	Chunk      int           // most bytes of one partition in an answer
 	Rounds     int           // pairs for each source and engine; 0 leaves the costs out
 	DelayRate  float64       // bytes per second

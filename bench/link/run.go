@@ -11,12 +11,8 @@ import (
 	"time"
 
 	"umbra/bench/measure"
-	"umbra/bench/process"
 	"umbra/bench/report"
 )
-
-// warmTopic is the topic an umbra copies before it is measured.
-const warmTopic = "umbra-bench-warm"
 
 // run is one run of the bench.
 type run struct {
@@ -61,9 +57,6 @@ func (r *run) all(ctx context.Context, out *report.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := r.warmUp(ctx); err != nil {
-		return fmt.Errorf("warm umbra up: %w", err)
-	}
 	for i, name := range r.Sources {
 		for _, e := range r.Engines {
 			if why := skipped[e]; why != "" {
@@ -103,28 +96,25 @@ func (r *run) startAll(ctx context.Context, out *report.Report) (skipped map[str
 	return skipped, nil
 }
 
-// warmUp has every umbra copy a topic nobody measures.
-func (r *run) warmUp(ctx context.Context) (err error) {
-	r.say("warming umbra up")
-	p, err := process.StartSource(r.sourceConfig(warmTopic, r.Warm))
+// warmUp has every umbra copy the source's topic until it has copied enough: buffers
+// of the sizes that this source calls for are mapped, code and connections are warm.
+func (r *run) warmUp(ctx context.Context, src source) error {
+	ends, err := endsOf(ctx, src.Bootstrap(), topicLoad)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	ends, err := endsOf(ctx, p.About.Addr, warmTopic)
-	if err != nil {
-		return err
-	}
-	for _, s := range r.shadows {
-		c, err := s.Copy(ctx, p.About.Addr, warmTopic)
-		if err == nil {
-			err = c.Await(ctx, ends)
-		}
-		if err == nil {
-			err = c.Forget(ctx)
-		}
-		if err != nil {
-			return err
+	for engine, s := range r.shadows {
+		for done := int64(0); done < r.Warm; done += src.Bytes() {
+			c, err := s.Copy(ctx, src.Bootstrap(), topicLoad)
+			if err == nil {
+				err = c.Await(ctx, ends)
+			}
+			if err == nil {
+				err = c.Forget(ctx)
+			}
+			if err != nil {
+				return fmt.Errorf("engine %s, warm-up: %w", engine, err)
+			}
 		}
 	}
 	return nil
@@ -140,6 +130,10 @@ func (r *run) source(ctx context.Context, name string, last bool, out *report.Re
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	r.say("%s: warming umbra up", name)
+	if err := r.warmUp(ctx, src); err != nil {
+		return err
+	}
 	var cases []*report.Case
 	for _, e := range r.Engines {
 		if s := r.shadows[e]; s != nil {

@@ -14,6 +14,7 @@ const topicLoad = "umbra-bench-load"
 // A source is a cluster with a topic to copy.
 type source interface {
 	Bootstrap() string
+	Bytes() int64 // of record batches in the topic
 	// Watch is the processes of the source, none where they run elsewhere.
 	Watch() map[string]int
 	// Load makes an empty topic that grows on demand.
@@ -51,6 +52,7 @@ func (o Options) sourceConfig(topic string, bytes int64) process.SourceConfig {
 }
 
 func (s *synthetic) Bootstrap() string     { return s.About.Addr }
+func (s *synthetic) Bytes() int64          { return s.About.Bytes }
 func (s *synthetic) Watch() map[string]int { return map[string]int{watchSource: s.PID()} }
 
 func (s *synthetic) Load(context.Context) (load, error) {

@@ -27,7 +27,9 @@ func Fill(ctx context.Context, leaders Leaders, topic string, batch []byte, n in
 				share := (n + writers - 1 - i) / writers
 				if err := fill(ctx, addr, topic, partitions, batch, share, wrote); err != nil {
 					mu.Lock()
-					first = errors.Join(first, err)
+					if first == nil { // the others are cancelled for it
+						first = err
+					}
 					mu.Unlock()
 					cancel()
 				}

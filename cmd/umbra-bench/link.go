@@ -67,7 +67,7 @@ func (f *linkFlags) define(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Sources, "source", []string{link.SourceSynthetic, link.SourceKafka}, "where the data comes from: synthetic, kafka (one is started), or HOST:PORT of a cluster")
 	fs.StringSliceVar(&o.Engines, "engine", []string{link.EngineRing, link.EnginePwrite}, "storage engines of umbra: io_uring, pwrite, auto")
 	fs.Var(&f.bytes, "bytes", "record data of one transfer")
-	fs.Var(&f.warm, "warm", "record data every umbra copies before it is measured")
+	fs.Var(&f.warm, "warm", "record data every umbra copies from a source before it is measured")
 	fs.IntVar(&o.Partitions, "partitions", 10, "partitions of the topic")
 	fs.Var(&f.record, "record", "size of a record's value")
 	fs.Var(&f.batch, "batch", "size of a record batch, about")
