@@ -12,14 +12,18 @@ import (
 type comparer struct {
 	compacted bool
 	next      int64 // the offset both streams go on at
+	round     int64 // next at the beginning of the present chunks
 	batches   int64
 	bytes     int64
 	skipped   []Range
 }
 
 // compare goes as far as both chunks hold whole batches that begin below end.
-// It returns the first difference, nil when there is none so far.
+// It returns the first difference, nil when there is none so far. Each chunk
+// must begin with the batch that holds c.next, or be empty where its log has
+// none; where a chunk ends says nothing about its log.
 func (c *comparer) compare(theirs, ours []byte, end int64) *Difference {
+	c.round = c.next
 	for c.next < end {
 		a, restA, errA := batch.Next(theirs)
 		b, restB, errB := batch.Next(ours)
@@ -65,6 +69,8 @@ func (c *comparer) ends(errA, errB error, leftA, leftB int, end int64) (d *Diffe
 		return &Difference{Offset: c.next, What: fmt.Sprintf("the source's bytes: %v", errA)}, true
 	case errB != nil && !cut(errB, leftB):
 		return &Difference{Offset: c.next, What: fmt.Sprintf("the shadow's bytes: %v", errB)}, true
+	case c.next > c.round:
+		// One chunk ends before the other: both are read again from here.
 	case leftA == 0 && leftB > 0 && c.compacted:
 		c.skip(c.next, end, "compacted at the source since")
 		c.next = end
