@@ -221,3 +221,27 @@ func TestMetadataShowsShadowsLikeTopics(t *testing.T) {
 		n.moveShadow(top, e)
 	}
 }
+
+// TestMetadataLarge: an answer about many partitions is made away from the
+// loop, and requests behind it are answered after it.
+func TestMetadataLarge(t *testing.T) {
+	n := startAdmin(t, nil)
+	n.make("large", 1100)
+	n.make("small", 1)
+	w := n.dial()
+	for v := int16(0); v <= metadataMax; v++ {
+		for _, req := range []*kafkaproto.MetadataRequest{{}, named("large", "small")} {
+			w.send(kafkaproto.KeyMetadata, v, req)
+			first := w.corr
+			w.send(kafkaproto.KeyMetadata, v, named("small"))
+			var large kafkaproto.MetadataResponse
+			w.next(kafkaproto.KeyMetadata, v, first, &large)
+			if len(large.Topics) != 2 || len(large.Topics[0].Partitions) != 1100 || large.Topics[0].Partitions[1099].Leader != nodeID {
+				t.Errorf("v%d: %d topics", v, len(large.Topics))
+			}
+			if small := receive[kafkaproto.MetadataResponse](w, kafkaproto.KeyMetadata, v); codesOf(small) != "small:0 " {
+				t.Errorf("v%d: behind it: %s", v, codesOf(small))
+			}
+		}
+	}
+}
