@@ -65,7 +65,8 @@ var allowed = []rule{
 		"core/link/spec", "core/link/verify", "core/metadata", "core/observe", "core/placement"}},
 	{pkg: "admin", may: []string{"admin/api", "kafkaproto", "shard", "core/config", "core/link", "core/link/spec", "core/metadata", "core/observe"}},
 
-	{pkg: "cmd/umbra", may: []string{"kafkaproto/...", "ioring/...", "shard/...", "core/...", "admin/..."}},
+	{pkg: "cmd/umbra", may: []string{"kafkaproto/...", "ioring/...", "shard/...", "core/...", "admin/..."},
+		tests: []string{"bench/synthetic"}}, // as the source
 	{pkg: "cmd/umbra-bench", may: []string{"bench/...", "loadtest/...", "kafkaproto/...", "ioring/...", "admin/..."}},
 
 	// Black boxes: they know the wire, the admin API and each other, and none

@@ -51,10 +51,8 @@ type daemon struct {
 // startDaemon builds everything. What was started is stopped again when a
 // later part fails.
 func startDaemon(ctx context.Context, c *config.Config, logs io.Writer, tty bool) (*daemon, error) {
-	d := &daemon{cfg: c, began: time.Now()}
-	d.telemetry = newTelemetry(d.began)
-	var err error
-	if d.log, err = observe.NewLogger(logs, observe.LogOptions{Level: c.Log.Level, Format: c.Log.Format, TTY: tty, Events: d.telemetry.event}); err != nil {
+	d, err := newDaemon(c, logs, tty)
+	if err != nil {
 		return nil, err
 	}
 	for _, start := range []func(context.Context) error{
@@ -64,6 +62,15 @@ func startDaemon(ctx context.Context, c *config.Config, logs io.Writer, tty bool
 		}
 	}
 	return d, nil
+}
+
+// newDaemon is a daemon that has started nothing yet.
+func newDaemon(c *config.Config, logs io.Writer, tty bool) (*daemon, error) {
+	d := &daemon{cfg: c, began: time.Now()}
+	d.telemetry = newTelemetry(d.began)
+	var err error
+	d.log, err = observe.NewLogger(logs, observe.LogOptions{Level: c.Log.Level, Format: c.Log.Format, TTY: tty, Events: d.telemetry.event})
+	return d, err
 }
 
 func (d *daemon) onStop(f func(context.Context) error) { d.stops = append(d.stops, f) }
