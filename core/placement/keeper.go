@@ -96,20 +96,20 @@ func (k *Keeper) run() {
 	}
 }
 
-// apply brings the shards to a snapshot.
+// apply brings the shards to a snapshot. What is gone is removed first: a topic
+// that was deleted and created again between two snapshots has another id and
+// the same directories.
 func (k *Keeper) apply(s *metadata.Snapshot) {
-	var opens []opening
-	seen := map[kafkaproto.TopicID]bool{}
-	for _, t := range s.Topics {
-		seen[t.ID] = true
-		opens = append(opens, k.follow(t)...)
-	}
-	k.openAll(opens)
 	for id, p := range k.snapshotKnown() {
-		if !seen[id] {
+		if s.ByID(id) == nil {
 			k.remove(p.topic)
 		}
 	}
+	var opens []opening
+	for _, t := range s.Topics {
+		opens = append(opens, k.follow(t)...)
+	}
+	k.openAll(opens)
 	k.publish(s, opens)
 }
 
