@@ -45,14 +45,18 @@ func renderLinkDescribe(w io.Writer, l *api.LinkStatus, v view) {
 		fmt.Fprintln(w, "\nLatest events")
 		t := newTable("TIME", "LEVEL", "EVENT", "TOPIC", "MESSAGE")
 		for _, e := range l.Events {
-			topic := e.Topic
-			if e.Partition != nil {
-				topic = fmt.Sprintf("%s[%d]", e.Topic, *e.Partition)
-			}
-			t.row(clock(e.At, l.Now), e.Level, e.Type, dash(topic), e.Message)
+			t.row(clock(e.At, l.Now), e.Level, e.Type, dash(eventTopic(&e)), e.Message)
 		}
 		t.write(w, v)
 	}
+}
+
+// eventTopic is where an event happened; "" where the whole link is meant.
+func eventTopic(e *api.Event) string {
+	if e.Partition != nil {
+		return fmt.Sprintf("%s[%d]", e.Topic, *e.Partition)
+	}
+	return e.Topic
 }
 
 func dateText(l *api.LinkStatus) string {

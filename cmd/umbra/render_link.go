@@ -41,6 +41,10 @@ func renderLinkStatus(w io.Writer, l *api.LinkStatus, v view) {
 	if l.RefusedAnswers > 0 {
 		fmt.Fprintf(w, "Refused   %s answers of the source had wrong bytes and were dropped\n", count(l.RefusedAnswers))
 	}
+	if n := len(l.Events); n > 0 {
+		e := &l.Events[n-1]
+		fmt.Fprintf(w, "Latest    %s   %s   (umbra link describe %s)\n", clock(e.At, now), sentence("   ", e.Type, eventTopic(e), e.Message), l.Name)
+	}
 	topicRows(w, l, v)
 	for i, next := range nextSteps(l) {
 		label := "Next: "
