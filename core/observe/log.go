@@ -38,7 +38,7 @@ func NewLogger(w io.Writer, o LogOptions) (*Logs, error) {
 	if err := l.SetLevel(o.Level); err != nil {
 		return nil, err
 	}
-	opts := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: utcTime}
+	opts := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: readable}
 	var h slog.Handler
 	switch {
 	case o.Format == "json", o.Format == "auto" && !o.TTY:
@@ -57,9 +57,14 @@ func NewLogger(w io.Writer, o LogOptions) (*Logs, error) {
 	return l, nil
 }
 
-func utcTime(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
+// readable writes times in UTC, and durations with their unit: JSON would have
+// bare nanoseconds.
+func readable(groups []string, a slog.Attr) slog.Attr {
+	switch {
+	case len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime:
 		a.Value = slog.StringValue(a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
+	case a.Value.Kind() == slog.KindDuration:
+		a.Value = slog.StringValue(a.Value.Duration().String())
 	}
 	return a
 }

@@ -238,16 +238,16 @@ func TestLogFormats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.With("link", "dr").WithGroup("g").Info("hello", "topic", "t", "time", 5)
+		l.With("link", "dr").WithGroup("g").Info("hello", "topic", "t", "time", 5, "wait", 1500*time.Microsecond)
 		return b.String()
 	}
-	if got := at(LogOptions{Level: "info", Format: "auto", TTY: true}); !regexp.MustCompile(`^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=INFO msg=hello link=dr g\.topic=t g\.time=5\n$`).MatchString(got) {
+	if got := at(LogOptions{Level: "info", Format: "auto", TTY: true}); !regexp.MustCompile(`^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=INFO msg=hello link=dr g\.topic=t g\.time=5 g\.wait=1\.5ms\n$`).MatchString(got) {
 		t.Errorf("text: %q", got)
 	}
 	for _, o := range []LogOptions{{Level: "info", Format: "auto"}, {Level: "info", Format: "json", TTY: true}} {
 		var line map[string]any
 		got := at(o)
-		if err := json.Unmarshal([]byte(got), &line); err != nil || line["link"] != "dr" || line["level"] != "INFO" {
+		if err := json.Unmarshal([]byte(got), &line); err != nil || line["link"] != "dr" || line["level"] != "INFO" || !strings.Contains(got, `"wait":"1.5ms"`) {
 			t.Errorf("json: %q %v", got, err)
 		}
 	}
