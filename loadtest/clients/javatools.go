@@ -20,7 +20,7 @@ type Step struct {
 
 // JavaTools is a session with the newest tools against a broker: it makes the
 // topic, writes, looks from every side, trims and deletes it. The topic must not exist.
-// Groups are not used. Files are written to dir.
+// No tool that needs a group is in it (EndToEndLatency commits offsets). Files are written to dir.
 func JavaTools(d *kafka.Dist, bootstrap, topic, dir string) ([]Step, error) {
 	trim := filepath.Join(dir, "delete-records.json")
 	if err := os.WriteFile(trim, fmt.Appendf(nil, `{"version":1,"partitions":[{"topic":%q,"partition":0,"offset":2}]}`, topic), 0o644); err != nil {
@@ -47,8 +47,6 @@ func JavaTools(d *kafka.Dist, bootstrap, topic, dir string) ([]Step, error) {
 			[]string{"5000 records sent"}},
 		{"verifiable producer", tools + "VerifiableProducer", with("--topic", topic, "--max-messages", "200", "--acks", "-1"),
 			[]string{`"name":"producer_send_success"`, `"sent":200`, `"acked":200`}},
-		{"end-to-end latency", tools + "EndToEndLatency", []string{"--bootstrap-server", bootstrap, "--topic", topic,
-			"--num-records", "200", "--producer-acks", "all", "--record-size", "100"}, []string{"Avg latency"}},
 		{"offsets", tools + "GetOffsetShell", with("--topic", topic), []string{topic + ":0:", topic + ":2:"}},
 		{"delete records", tools + "DeleteRecordsCommand", with("--offset-json-file", trim), []string{"low_watermark: 2"}},
 		{"earliest offset", tools + "GetOffsetShell", with("--topic-partitions", topic+":0", "--time", "-2"), []string{topic + ":0:2"}},

@@ -194,7 +194,28 @@ func (d *demo) killSource(ctx context.Context) error {
 	}
 	acked := d.stopLoad()
 	fmt.Printf("the source had acknowledged %d records\n", acked)
+	if err := d.awaitLoss(ctx); err != nil {
+		return err
+	}
 	return d.show(ctx, "status")
+}
+
+// awaitLoss waits until the shadow has noticed that its source is away.
+func (d *demo) awaitLoss(ctx context.Context) error {
+	for {
+		var s api.LinkStatus
+		if err := d.shadow.JSON(ctx, &s, "link", "status", "dr"); err != nil {
+			return err
+		}
+		if !s.Source.Reachable {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until the shadow notices that its source is away: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func (d *demo) failOver(ctx context.Context) error {

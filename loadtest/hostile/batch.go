@@ -61,6 +61,15 @@ func lastOf(raw []byte) int64 {
 
 func timeOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw[atTime:])) }
 
+// AsSent is a copy of a batch from a log as its producer had sent it: base offset 0, no
+// leader epoch.
+func AsSent(raw []byte) []byte {
+	b := append([]byte(nil), raw...)
+	binary.BigEndian.PutUint64(b, 0)
+	binary.BigEndian.PutUint32(b[atEpoch:], 1<<32-1)
+	return b
+}
+
 // SetProducer makes a batch one of an idempotent (or transactional) producer.
 func SetProducer(raw []byte, id int64, epoch int16, sequence int32, transactional bool) {
 	binary.BigEndian.PutUint64(raw[43:], uint64(id))
