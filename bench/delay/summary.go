@@ -1,6 +1,7 @@
 package delay
 
 import (
+	"math"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -34,5 +35,6 @@ func Summarize(delays []time.Duration) Summary {
 
 // Minus is the difference of the percentiles; Count stays.
 func (s Summary) Minus(o Summary) Summary {
-	return Summary{Count: s.Count, P50: s.P50 - o.P50, P99: s.P99 - o.P99, P999: s.P999 - o.P999, Max: s.Max - o.Max}
+	less := func(a, b float64) float64 { return math.Round(1000*(a-b)) / 1000 } // to the microsecond, as they are
+	return Summary{Count: s.Count, P50: less(s.P50, o.P50), P99: less(s.P99, o.P99), P999: less(s.P999, o.P999), Max: less(s.Max, o.Max)}
 }

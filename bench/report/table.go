@@ -24,8 +24,12 @@ func (r *Report) Table(w io.Writer) error {
 	r.costs(&b)
 	r.delays(&b)
 	r.remarks(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Report) costs(b *strings.Builder) {

@@ -35,8 +35,13 @@ type linkFlags struct {
 	json    string
 }
 
+// defaults are the sizes; flagSet sets the rest.
+func defaults() linkFlags {
+	return linkFlags{bytes: 4 << 30, warm: 2 << 30, record: 1 << 10, batch: 16 << 10, chunk: 1 << 20, rate: 20e6}
+}
+
 func newLink() *cobra.Command {
-	f := linkFlags{bytes: 4 << 30, warm: 2 << 30, record: 1 << 10, batch: 16 << 10, chunk: 1 << 20, rate: 20e6}
+	f := defaults()
 	cmd := &cobra.Command{
 		Use: "link", Short: "what a shadow link costs and how far it is behind", Args: cobra.NoArgs,
 		Long: `Measure a shadow link from outside, each part a process of its own.
@@ -58,11 +63,12 @@ medians where enough clean ones remain.`,
   umbra-bench link --short                                   # what CI runs`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	f.define(cmd.Flags())
+	cmd.Flags().AddFlagSet(f.flagSet())
 	return cmd
 }
 
-func (f *linkFlags) define(fs *pflag.FlagSet) {
+func (f *linkFlags) flagSet() *pflag.FlagSet {
+	fs := pflag.NewFlagSet("link", pflag.ContinueOnError)
 	o := &f.options
 	fs.StringSliceVar(&o.Sources, "source", []string{link.SourceSynthetic, link.SourceKafka}, "where the data comes from: synthetic, kafka (one is started), or HOST:PORT of a cluster")
 	fs.StringSliceVar(&o.Engines, "engine", []string{link.EngineRing, link.EnginePwrite}, "storage engines of umbra: io_uring, pwrite, auto")
@@ -81,6 +87,7 @@ func (f *linkFlags) define(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.short, "short", false, "the whole thing, small, in less than 90 s; other flags still count")
 	fs.StringVarP(&f.output, "output", "o", "table", "form of standard output: table or json")
 	fs.StringVar(&f.json, "json", "", "also write the report as JSON to this file")
+	return fs
 }
 
 // shrink sets what --short stands for, where nothing else was asked for.

@@ -1,0 +1,151 @@
+package report
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"umbra/bench/delay"
+	"umbra/bench/measure"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata again")
+
+const gib = 1 << 30
+
+// round is a pair of a GiB each that cost so many CPU-seconds.
+func round(discard, shadow float64, noise ...string) Round {
+	sample := func(process string, cost float64, noise []string) Sample {
+		return NewSample(process, gib, measure.Window{Wall: 2 * time.Second, Cores: 2, Noise: noise,
+			CPU: map[string]time.Duration{process: time.Duration(cost * float64(time.Second)), "source": 200 * time.Millisecond}})
+	}
+	return Round{Discard: sample("discard", discard, nil), Shadow: sample("umbra", shadow, noise)}
+}
+
+func TestNewSample(t *testing.T) {
+	s := round(0.2, 0.5).Shadow
+	if s.GiBps != 0.5 || s.Cost != 0.5 || s.Source != 0.2 || s.Process != "umbra" {
+		t.Errorf("a GiB in 2 s for 0.5 CPU-seconds: %+v", s)
+	}
+	if s := NewSample("umbra", 0, measure.Window{}); s.GiBps != 0 || s.Cost != 0 {
+		t.Errorf("nothing: %+v", s)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	f := func(what string, rounds []Round, ratio float64, took, clean int, dirty bool) {
+		t.Helper()
+		c := Case{Rounds: rounds}
+		c.Settle()
+		m := c.Median
+		if m == nil || m.Ratio != ratio || m.Rounds != took || m.Clean != clean || m.Dirty != dirty {
+			t.Errorf("%s: got %+v, want ratio %v of %d rounds, %d clean, dirty %v", what, m, ratio, took, clean, dirty)
+		}
+	}
+	f("one round", []Round{round(0.25, 0.5)}, 2, 1, 1, false)
+	f("an even number", []Round{round(0.25, 0.5), round(0.25, 1)}, 3, 2, 2, false)
+	f("an odd number, unsorted", []Round{round(0.25, 1), round(0.25, 0.25), round(0.25, 0.5)}, 2, 3, 3, false)
+	f("a dirty one is left out", []Round{round(0.25, 0.5), round(0.25, 5, "noise"), round(0.25, 0.5)}, 2, 2, 2, false)
+	f("half are clean", []Round{round(0.25, 0.5), round(0.25, 5, "noise")}, 2, 1, 1, false)
+	f("too few are clean", []Round{round(0.25, 0.5), round(0.25, 1, "noise"), round(0.25, 2, "noise")}, 4, 3, 1, true)
+	f("none is clean", []Round{round(0.25, 1, "noise")}, 4, 1, 0, true)
+
+	none := Case{}
+	none.Settle()
+	if none.Median != nil {
+		t.Errorf("the median of no rounds: %+v", none.Median)
+	}
+}
+
+// The ratio is taken pair by pair: a machine that slows down half way through
+// does not move it.
+func TestRatioIsOfPairs(t *testing.T) {
+	c := Case{Rounds: []Round{round(0.25, 0.5), round(0.25, 0.5), round(1, 2), round(1, 2), round(1, 2)}}
+	c.Settle()
+	if c.Median.Ratio != 2 || c.Median.LowRatio != 2 || c.Median.HighRatio != 2 || c.Median.Shadow.Cost != 2 {
+		t.Errorf("got %+v", c.Median)
+	}
+	if got := (&Round{}).Ratio(); got != 0 {
+		t.Errorf("ratio of nothing: %v", got)
+	}
+}
+
+// sample is a report with every kind of line.
+func sample() *Report {
+	busy := "other processes used 0.90 cores, more than 0.08"
+	r := &Report{
+		Schema: Schema, Started: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Seconds: 61.5, Seed: 1,
+		Env:   measure.Env{Kernel: "6.18.0", CPU: "Example 9000", Cores: 2, MemoryGiB: 24, Go: "go1.26.0", FileSystem: "tmpfs"},
+		Umbra: "umbra 0.1.0 0123456789ab, 2 shards, pinned false, left alone it takes io_uring (the kernel offers all of it)",
+		Flags: map[string]string{"bytes": "1.0 GiB"}, Rule: measure.DefaultRule(),
+	}
+	ring := &Case{Source: "synthetic", Engine: "io_uring", EngineReason: "asked for by configuration",
+		Rounds: []Round{round(0.20, 0.40), round(0.20, 0.44), round(0.20, 0.50, busy)}}
+	ring.Delay = &Delay{Rate: 20e6, Burst: 16 << 10, Seconds: 5, CPU: 0.31,
+		Source: delay.Summary{Count: 6000, P50: 0.12, P99: 0.54, P999: 2.38, Max: 4.85},
+		Shadow: delay.Summary{Count: 6000, P50: 0.52, P99: 1.77, P999: 4.21, Max: 7.24}}
+	plain := &Case{Source: "kafka", Engine: "pwrite", EngineReason: "asked for by configuration", Rounds: []Round{round(0.25, 1.5, busy)}}
+	plain.Delay = &Delay{Rate: 20e6, CPU: 0.4, Window: measure.Window{Noise: []string{busy}},
+		Source: delay.Summary{Count: 90000, P50: 1.1, P99: 20, P999: 30, Max: 31},
+		Shadow: delay.Summary{Count: 90000, P50: 3, P99: 40, P999: 29, Max: 32}}
+	for _, c := range []*Case{ring, plain} {
+		c.Settle()
+		c.Delay.Difference = c.Delay.Shadow.Minus(c.Delay.Source)
+	}
+	r.Cases = []*Case{ring, {Source: "kafka", Engine: "io_uring", Skipped: "umbra does not take it here: refused by the container"}, plain}
+	return r
+}
+
+func TestTableGolden(t *testing.T) {
+	var b strings.Builder
+	if err := sample().Table(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "table.txt", b.String())
+}
+
+// What a report holds can be read back, and its fields keep their names.
+func TestJSONGolden(t *testing.T) {
+	r := sample()
+	r.Cases = r.Cases[:2]
+	doc, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.json", string(doc)+"\n")
+	var back Report
+	if err := json.Unmarshal(doc, &back); err != nil || back.Cases[0].Median.Ratio != r.Cases[0].Median.Ratio {
+		t.Errorf("read back: %v", err)
+	}
+}
+
+func TestTableOfNothing(t *testing.T) {
+	var b strings.Builder
+	if err := (&Report{Umbra: "umbra"}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
+		t.Errorf("%v:\n%s", err, b.String())
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run the test with -rewrite and look at the difference. Got:\n%s", file, got)
+	}
+}
