@@ -50,10 +50,11 @@ var allowed = []rule{
 	{pkg: "core/link/replicate", may: []string{"kafkaproto", "kafkaproto/batch", "ioring/buf", "shard", "shard/segment",
 		"core/metadata", "core/link/source", "core/link/spec"}, tests: []string{"bench/synthetic"}},
 	{pkg: "core/link/verify", may: []string{"kafkaproto", "kafkaproto/batch", "ioring/buf", "shard", "shard/segment", "core/link/source", "core/link/spec"}},
+	{pkg: "core/link/linktest", may: []string{"kafkaproto", "kafkaproto/batch", "kafkaproto/compress"}}, // a source, for tests
 	{pkg: "core/link/mirror", may: []string{"kafkaproto", "core/metadata", "core/link/source", "core/link/spec"}},
 	{pkg: "core/link", may: []string{"kafkaproto", "kafkaproto/batch", "ioring/buf", "shard", "shard/segment",
 		"core/metadata", "core/placement", "core/link/mirror", "core/link/replicate", "core/link/source", "core/link/spec", "core/link/verify"},
-		tests: []string{"bench/synthetic"}}, // as the source
+		tests: []string{"bench/synthetic", "core/link/linktest"}}, // as the source
 	{pkg: "core/observe", may: []string{"kafkaproto", "ioring", "ioring/buf", "shard", "shard/segment",
 		"core/metadata", "core/broker", "core/link", "core/link/replicate", "core/link/spec"}},
 	{pkg: "core/config", may: []string{"kafkaproto", "ioring", "ioring/buf", "shard", "shard/segment",
