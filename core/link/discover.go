@@ -22,12 +22,14 @@ type change struct {
 type changeKind uint8
 
 const (
-	create  changeKind = iota // the filter takes a topic that is not here yet
-	grow                      // the source has more partitions
-	fault                     // the topic cannot go on
-	note                      // the topic goes on (or has nothing to copy); the reason is shown
-	unnote                    // a note does not hold any more
-	adopted                   // nothing to do; the topic is followed
+	create   changeKind = iota // the filter takes a topic that is not here yet
+	grow                       // the source has more partitions
+	fault                      // the topic cannot go on
+	note                       // the topic goes on (or has nothing to copy); the reason is shown
+	unnote                     // a note does not hold any more
+	identify                   // the source has given the topic an id since
+	conflict                   // the filter takes a topic whose name is taken here
+	adopted                    // nothing to do; the topic is followed
 )
 
 // discover compares a link's shadow topics with the source's topics. It is
@@ -61,7 +63,7 @@ func wanted(l *spec.Link, s *source.Topic) bool {
 
 func newTopic(s *source.Topic, existing *metadata.Topic) change {
 	if existing != nil {
-		return change{kind: note, topic: s.Name, source: s, shadow: existing,
+		return change{kind: conflict, topic: s.Name, source: s, shadow: existing,
 			reason: spec.Reason{Code: spec.LocalNameConflict, Detail: fmt.Sprintf("topic id here %s, at the source %s", existing.ID, s.ID)}}
 	}
 	return change{kind: create, topic: s.Name, source: s}
@@ -74,21 +76,30 @@ func compare(t *metadata.Topic, s *source.Topic, ids bool) (change, bool) {
 		return change{}, false
 	}
 	c := change{topic: t.Name, shadow: t, source: s}
+	stopped := sh.State == spec.Faulted // what stopped it is what is shown, until it is resumed
 	switch {
 	case s == nil || s.Err == kafkaproto.UnknownTopicOrPartition:
+		if stopped {
+			return c, false
+		}
 		return c.as(note, spec.SourceDeleted, "its data here is kept")
 	case ids && !s.ID.IsZero() && !sh.SourceID.IsZero() && s.ID != sh.SourceID:
 		return c.as(fault, spec.SourceRecreated, fmt.Sprintf("topic id was %s, is now %s; the old data here is kept", sh.SourceID, s.ID))
-	case s.Err == kafkaproto.TopicAuthorizationFailed:
-		return c.as(note, spec.SourceAuthorization, "the source refuses to describe the topic")
+	case s.Err == kafkaproto.TopicAuthorizationFailed && !stopped:
+		return c.as(note, spec.SourceAuthorization, notDescribed)
 	case s.Err != kafkaproto.None:
 		return c, false // in transition at the source: the next refresh tells
 	case len(s.Partitions) < len(t.Partitions):
 		return c.as(fault, spec.SourceShrunk, fmt.Sprintf("%d partitions here, %d at the source", len(t.Partitions), len(s.Partitions)))
+	case stopped:
+		return c, false
+	case ids && !s.ID.IsZero() && sh.SourceID.IsZero():
+		c.kind = identify
+		return c, true
 	case len(s.Partitions) > len(t.Partitions):
 		c.kind = grow
 		return c, true
-	case sh.State != spec.Faulted && cleared(sh.Reason.Code):
+	case cleared(sh.Reason):
 		c.kind = unnote
 		return c, true
 	}
@@ -104,7 +115,11 @@ func (c change) as(kind changeKind, code spec.Code, detail string) (change, bool
 	return c, true
 }
 
+// notDescribed is the detail of a refusal that a look at the source has met; a
+// refusal that a fetch has met is taken back by a fetch.
+const notDescribed = "the source refuses to describe the topic"
+
 // cleared are the notes that a good look at the source takes back.
-func cleared(c spec.Code) bool {
-	return c == spec.SourceDeleted || c == spec.SourceAuthorization
+func cleared(r spec.Reason) bool {
+	return r.Code == spec.SourceDeleted || r.Code == spec.SourceAuthorization && r.Detail == notDescribed
 }

@@ -53,6 +53,9 @@ func TestDiscover(t *testing.T) {
 			t.Errorf("%s: got %+v, want no change", name, got)
 		}
 	}
+	f("an id since", shadow("orders", kafkaproto.TopicID{}, 3, spec.Active, ""), []source.Topic{at("orders", id1, 3, 0)}, identify, "")
+	none("stopped, deleted meanwhile", shadow("orders", id1, 3, spec.Faulted, spec.SourceRecreated))
+	none("stopped, more partitions meanwhile", shadow("orders", id1, 3, spec.Faulted, spec.CorruptSource), at("orders", id1, 5, 0))
 	none("filtered out", nil, at("payments", id1, 3, 0))
 	none("failed over and changed at the source", shadow("orders", id1, 3, spec.FailedOver, ""), at("orders", id2, 9, 0))
 	none("failing over, source gone", shadow("orders", id1, 3, spec.FailingOver, ""))
@@ -60,7 +63,7 @@ func TestDiscover(t *testing.T) {
 
 	taken := func(string) *metadata.Topic { return &metadata.Topic{Name: "orders", ID: id2} }
 	got := discover(l, nil, taken, &source.Cluster{Topics: []source.Topic{at("orders", id1, 3, 0)}, TopicIDs: true})
-	if len(got) != 1 || got[0].kind != note || got[0].reason.Code != spec.LocalNameConflict {
+	if len(got) != 1 || got[0].kind != conflict || got[0].reason.Code != spec.LocalNameConflict {
 		t.Errorf("a name that is taken: got %+v", got)
 	}
 }

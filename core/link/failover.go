@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type failover struct {
 	errs     map[kafkaproto.TopicID]error // a topic that fails a step leaves the others alone
 	mu       sync.Mutex                   // shards answer side by side
 	finals   map[kafkaproto.TopicID]*final
-	floor    int64
+	maxWait  time.Duration // how long the source may hold an empty answer
 	phases   []Phase
 	started  time.Time
 }
@@ -85,7 +86,7 @@ type FailoverRequest struct {
 }
 
 // Failover runs to its end. It blocks; cancelling ctx stops waiting, and the
-// failover goes on when the link's goroutine looks at the topics again.
+// link's goroutine takes what is decided to its end.
 func (l *Link) Failover(ctx context.Context, req FailoverRequest) (*Receipt, error) {
 	l.failovers.Lock()
 	defer l.failovers.Unlock()
@@ -102,7 +103,7 @@ func (l *Link) Failover(ctx context.Context, req FailoverRequest) (*Receipt, err
 }
 
 func (l *Link) newFailover(op string, by Caller, topics []*metadata.Topic) *failover {
-	f := &failover{l: l, op: op, by: by, errs: map[kafkaproto.TopicID]error{}, finals: map[kafkaproto.TopicID]*final{},
+	f := &failover{l: l, op: op, by: by, maxWait: l.options().FetchMaxWait, errs: map[kafkaproto.TopicID]error{}, finals: map[kafkaproto.TopicID]*final{},
 		started: l.cfg.Now(), progress: func(spec.FailoverStep, int, int) {}}
 	for _, t := range topics {
 		f.topics = append(f.topics, t.ID)
@@ -114,22 +115,19 @@ func (l *Link) newFailover(op string, by Caller, topics []*metadata.Topic) *fail
 // failoverTopics are the link's topics of these names, or all of them, that
 // are not failed over yet.
 func (l *Link) failoverTopics(names []string) ([]*metadata.Topic, error) {
-	def := l.definition()
-	if def == nil {
+	all := l.topics(l.cfg.Store.Snapshot())
+	if len(all) == 0 && l.definition() == nil {
 		return nil, fmt.Errorf("failover of link %q: %w", l.name, ErrNotFound)
 	}
-	all := l.cfg.Store.Snapshot().ShadowsOf(def)
 	if len(names) == 0 {
 		return notYet(l.name, all)
 	}
-	byName := map[string]*metadata.Topic{}
-	for _, t := range all {
-		byName[t.Name] = t
-	}
+	snap := l.cfg.Store.Snapshot()
 	var out []*metadata.Topic
-	for _, n := range names {
-		t := byName[n]
-		if t == nil {
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		// By the link's name: also what an earlier link of it has left.
+		t := snap.Topics[n]
+		if t == nil || t.Shadow == nil || t.Shadow.Link != l.name {
 			return nil, fmt.Errorf("failover of link %q: topic %q is not one of its shadow topics: %w", l.name, n, metadata.ErrNotFound)
 		}
 		out = append(out, t)
@@ -148,31 +146,6 @@ func notYet(link string, topics []*metadata.Topic) ([]*metadata.Topic, error) {
 		return nil, fmt.Errorf("failover of link %q: %w: %d topics, all of them failed over already", link, ErrNothingToDo, len(topics))
 	}
 	return out, nil
-}
-
-// resumeFailovers finishes what a crash interrupted.
-func (l *Link) resumeFailovers(ctx context.Context) {
-	def := l.definition()
-	if def == nil {
-		return
-	}
-	l.failovers.Lock()
-	defer l.failovers.Unlock()
-	var topics []*metadata.Topic
-	op := ""
-	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
-		if f := t.Shadow.Failover; f != nil && f.Step < spec.FailoverReceipted {
-			topics, op = append(topics, t), f.Operation
-		}
-	}
-	if len(topics) == 0 {
-		return
-	}
-	l.log.Warn("resuming a failover that was interrupted", "event", "failover_started", "topics", len(topics), "operation", op)
-	f := l.newFailover(op, Caller{}, topics)
-	if _, err := f.tallied(ctx); err != nil && ctx.Err() == nil {
-		l.log.Error("failover not finished; it is tried again when the link starts", "err", err)
-	}
 }
 
 // tallied is run, with its outcome counted and told.
@@ -242,7 +215,10 @@ func (f *failover) step(ctx context.Context, to spec.FailoverStep, do func(conte
 // step is persisted.
 func (f *failover) checkpoint(step spec.FailoverStep, persisted bool) error {
 	if c := f.l.cfg.Checkpoint; c != nil {
-		return c(step, persisted)
+		if err := c(step, persisted); err != nil {
+			f.l.crashed.Store(true)
+			return err
+		}
 	}
 	return nil
 }
@@ -272,20 +248,31 @@ func (f *failover) firstError() error {
 	return nil
 }
 
+// updateTries bounds how often a topic whose term moves under a failover is
+// tried again: the link may be stopping it at the same moment.
+const updateTries = 10
+
 // update persists a change of every topic and notes the topics it failed for.
 // An error that is not a topic's own is returned.
 func (f *failover) update(ctx context.Context, topics []*metadata.Topic, apply func(*metadata.Topic) error) error {
-	updates := make([]metadata.ShadowUpdate, len(topics))
-	for i, t := range topics {
-		updates[i] = metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: apply}
-	}
-	for i, err := range f.l.cfg.Store.UpdateShadows(ctx, updates) {
-		switch {
-		case errors.Is(err, metadata.ErrUnavailable), errors.Is(err, metadata.ErrClosed), ctx.Err() != nil:
-			return err
-		case err != nil:
-			f.fail(topics[i], err)
+	for try := 1; len(topics) > 0; try++ {
+		updates := make([]metadata.ShadowUpdate, len(topics))
+		for i, t := range topics {
+			updates[i] = metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: apply}
 		}
+		var stale []*metadata.Topic
+		for i, err := range f.l.cfg.Store.UpdateShadows(ctx, updates) {
+			now := f.l.cfg.Store.Snapshot().ByID(topics[i].ID)
+			switch {
+			case errors.Is(err, metadata.ErrUnavailable), errors.Is(err, metadata.ErrClosed), err != nil && ctx.Err() != nil:
+				return err
+			case errors.Is(err, metadata.ErrStale) && try < updateTries && now != nil && now.Shadow != nil:
+				stale = append(stale, now)
+			case err != nil:
+				f.fail(topics[i], err)
+			}
+		}
+		topics = stale
 	}
 	return nil
 }
@@ -338,18 +325,23 @@ func (f *failover) onPartitions(ctx context.Context, topics []*metadata.Topic, d
 		err error
 	}
 	answers := make(chan answer, total)
+	calls := make(chan error, f.l.cfg.Group.Len())
 	for n := range f.l.cfg.Group.Len() {
 		s := f.l.cfg.Group.Shard(n)
-		err := s.Post(func() {
-			for _, t := range topics {
-				for i, p := range t.Partitions {
-					if p.Shard == n {
-						do(s, t, int32(i), func(err error) { answers <- answer{t, err} })
+		go func() { // ends with the loop's turn or with ctx
+			calls <- s.Call(ctx, func() {
+				for _, t := range topics {
+					for i, p := range t.Partitions {
+						if p.Shard == n {
+							do(s, t, int32(i), func(err error) { answers <- answer{t, err} })
+						}
 					}
 				}
-			}
-		})
-		if err != nil {
+			})
+		}()
+	}
+	for range f.l.cfg.Group.Len() {
+		if err := <-calls; err != nil {
 			return err
 		}
 	}

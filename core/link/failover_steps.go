@@ -21,17 +21,22 @@ func (f *failover) fence(ctx context.Context, topics []*metadata.Topic) error {
 		f.finals[t.ID].partitions = make([]spec.FinalPartition, len(t.Partitions))
 		f.finals[t.ID].lags = make([]Lag, len(t.Partitions))
 	}
+	f.l.repairs.Lock() // what a flight does to a log is done by now, or sees the new term
 	err := f.onPartitions(ctx, topics, func(s *shard.Shard, t *metadata.Topic, index int32, done func(error)) {
 		id := shard.PartitionID{Topic: t.ID, Index: index}
 		w := f.l.workers[s.ID()]
-		seen, known := w.Status(id)
+		seen, ok := w.Status(id)
+		if !ok {
+			seen = neverSeen(id, t.Name)
+		}
 		w.Fence(id, t.Shadow.Term, func(end int64, err error) {
 			if err == nil {
-				f.record(s.Partition(id), t, end, seen, known)
+				f.record(s.Partition(id), t, end, seen)
 			}
 			done(err)
 		})
 	})
+	f.l.repairs.Unlock()
 	if err != nil {
 		return err
 	}
@@ -43,17 +48,16 @@ func (f *failover) fence(ctx context.Context, topics []*metadata.Topic) error {
 }
 
 // record notes what one fenced partition holds. Loops answer side by side.
-func (f *failover) record(p *shard.Partition, t *metadata.Topic, end int64, seen replicate.PartitionStatus, known bool) {
+func (f *failover) record(p *shard.Partition, t *metadata.Topic, end int64, seen replicate.PartitionStatus) {
+	f.l.marks.recall(&seen)
+	seen.LogStart, seen.LogEnd = p.Log.StartOffset(), end
 	part := spec.FinalPartition{Partition: p.ID.Index, LogStart: p.Log.StartOffset(), LogEnd: end, SourceEnd: -1, LeaderEpoch: -1,
 		OpenTransactions: len(p.Log.OpenTxns())}
 	if e, ok := p.Log.LatestEpoch(); ok {
 		part.LeaderEpoch = e
 	}
-	lag := Lag{Bound: Unknown}
-	if known {
-		part.SourceEnd, part.SourceSeen = seen.SourceHighWatermark, seen.SeenAt
-		lag = lagOf(seen, f.l.maxWait(), t.Created, f.l.cfg.Now())
-	}
+	part.SourceEnd, part.SourceSeen = seen.SourceHighWatermark, seen.SeenAt
+	lag := lagOf(seen, f.maxWait, t.Created, f.l.cfg.Now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	final := f.finals[t.ID]

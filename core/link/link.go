@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"umbra/core/link/replicate"
@@ -13,38 +14,48 @@ import (
 	"umbra/shard"
 )
 
-const (
-	// eventsMax bounds the events of a link's shards that wait for its
-	// goroutine. One that finds no room is dropped: every partition it speaks
-	// about is stopped and is found again by the next refresh.
-	eventsMax = 4096
-	// refreshSoon is how long a link gathers events before it asks the source
-	// again: a broker that dies makes one event per partition.
-	refreshSoon = 50 * time.Millisecond
-)
-
-// Link is the control plane of one link: one goroutine that asks the source
-// what there is, keeps the metadata equal to it, and tells the shards what to
-// copy from where.
+// Link is the control plane of one link: one goroutine that keeps the metadata
+// equal to what the source has, and tells the shards what to copy from where.
+// It never waits for the source itself: a look (look.go) and, per source broker,
+// a flight (flight.go) do, on goroutines that it starts, and hand it what they
+// found. So a source that hangs delays what is asked of it and nothing else:
+// not pausing, not stopping, not failing over.
 type Link struct {
-	cfg  Config
-	name string
-	id   string
-	log  *slog.Logger
+	cfg   Config
+	name  string
+	id    string
+	log   *slog.Logger
+	marks *marks
 
-	events  chan replicate.Event
-	wake    chan struct{} // the metadata changed, or somebody wants a refresh now
-	quit    chan struct{} // the link is deleted
-	once    sync.Once
-	stopped chan struct{}
+	events chan replicate.Event
+	looked chan sight
+	landed chan *flight
+	wake   chan struct{} // the metadata changed
+	quit   chan struct{} // the link is deleted
+	once   sync.Once
+	helper sync.WaitGroup // looks, flights, the failover resumed by run
+
+	// generation rises when everything is held. What was planned before is not
+	// assigned after: compared on the loops that hold.
+	generation atomic.Uint64
 
 	// The link's goroutine only.
+	sched    schedule
 	client   *source.Client
-	followed map[shard.PartitionID]struct{} // partitions this process has ever assigned
+	from     []string // the client's bootstrap addresses
+	looking  context.CancelFunc
+	flights  map[string]*flight // by source broker address
+	tries    map[shard.PartitionID]*attempt
+	waits    map[shard.PartitionID]spec.Reason // what partitions wait for that clears up by itself
+	opening  <-chan struct{}                   // not nil while topics wait for their logs to open
 	backoff  time.Duration
 	contact  contact
+	conflict map[string]bool // source topics whose name is taken here, as told
+	resumed  time.Time       // last attempt to finish failovers
 
 	failovers sync.Mutex          // one failover of a link at a time
+	repairs   sync.RWMutex        // held for reading by what changes a log's extent, for writing by a failover's fence
+	crashed   atomic.Bool         // a test's Checkpoint ended a failover: it goes on with the next process
 	workers   []*replicate.Worker // by shard; set once, before the goroutine does anything else
 
 	// Read by status from other goroutines.
@@ -55,32 +66,27 @@ type Link struct {
 // linkState is what the control plane last learned, for status.
 type linkState struct {
 	cluster   *source.Cluster
-	refreshed time.Time            // last metadata answer
-	failure   error                // of the last refresh; nil after a good one
-	brokers   map[string]brokerNow // by address, as the data plane sees them
-	excluded  []string             // source topics the filter leaves out, capped
+	refreshed time.Time        // last metadata answer
+	failure   error            // of the last refresh; nil after a good one
+	lost      map[string]error // why each source broker was lost last, by address
+	excluded  []string         // source topics the filter leaves out, capped
 	excludedN int
 	rate      rateSample
 	totals    Totals
 }
 
-type brokerNow struct {
-	broker replicate.Broker
-	up     map[int]bool // by shard
-	err    error
-	at     time.Time
-}
-
-func newLink(cfg Config, def *spec.Link) *Link {
+func newLink(cfg Config, name, id string) *Link {
 	l := &Link{
-		cfg: cfg, name: def.Name, id: def.ID,
-		log:    cfg.Log.With("link", def.Name),
-		events: make(chan replicate.Event, eventsMax),
-		wake:   make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
-		followed: map[shard.PartitionID]struct{}{},
-		state:    linkState{brokers: map[string]brokerNow{}},
+		cfg: cfg, name: name, id: id, log: cfg.Log.With("link", name),
+		events: make(chan replicate.Event, eventsMax), looked: make(chan sight), landed: make(chan *flight),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+		flights: map[string]*flight{}, tries: map[shard.PartitionID]*attempt{}, waits: map[shard.PartitionID]spec.Reason{}, conflict: map[string]bool{},
+		state: linkState{lost: map[string]error{}},
 	}
-	l.open(def)
+	var err error
+	if l.marks, err = openMarks(cfg.DataDir, id); err != nil {
+		l.log.Error("link notes are damaged; partitions that were empty may be taken for new", "err", err)
+	}
 	return l
 }
 
@@ -106,53 +112,70 @@ func (l *Link) definition() *spec.Link {
 // run is the link's goroutine.
 func (l *Link) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer l.close()
+	defer l.helper.Wait()
 	defer cancel()
-	defer close(l.stopped)
-	go func() { // ends with the context that run cancels
+	l.helper.Go(func() { // ends with the context that run cancels
 		select {
 		case <-l.quit:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
-	def := l.definition()
-	if def == nil {
-		return
-	}
-	defer l.close()
-	l.resumeFailovers(ctx)
+	})
+	l.helper.Go(func() { l.keepSeen(ctx) })
+	l.finishFailovers(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	l.sched.at(l.cfg.Now())
 	var seen *metadata.Snapshot
 	for {
+		if due := l.sched.due; !due.IsZero() {
+			timer.Reset(max(0, due.Sub(l.cfg.Now())))
+		} else {
+			timer.Stop() // a look is under way; its end makes the next one due
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-l.events:
-			if l.take(e) {
-				l.soon(timer)
+			if l.take(ctx, l.drain(e)) {
+				l.sched.ask(l.cfg.Now())
 			}
 		case <-l.wake:
-			if snap := l.cfg.Store.Snapshot(); l.concerns(seen, snap) {
-				seen = snap
-				l.soon(timer)
-			}
+			snap := l.cfg.Store.Snapshot()
+			l.follow(ctx, seen, snap)
+			seen = snap
+		case <-l.opening:
+			l.opening = nil
+			l.sched.ask(l.cfg.Now())
 		case <-timer.C:
-			seen = l.cfg.Store.Snapshot()
-			timer.Reset(l.refresh(ctx))
+			l.refresh(ctx)
+		case s := <-l.looked:
+			l.reconcile(ctx, s)
+		case f := <-l.landed:
+			l.land(f)
 		}
 	}
 }
 
-// soon moves the next refresh close, but not closer than events are gathered.
-func (l *Link) soon(t *time.Timer) { t.Reset(max(refreshSoon, l.backoff)) }
+// follow does what a metadata change asks of this link.
+func (l *Link) follow(ctx context.Context, old, now *metadata.Snapshot) {
+	def := now.Links[l.name]
+	switch {
+	case def == nil || def.ID != l.id:
+		return // the Manager stops us
+	case old != nil && old.Links[l.name] != nil && old.Links[l.name].Paused != def.Paused:
+		l.hold(ctx)
+		l.sched.at(l.cfg.Now())
+	case l.concerns(old, now):
+		l.sched.ask(l.cfg.Now())
+	}
+	l.finishFailovers(ctx)
+}
 
 // concerns reports whether a metadata change is about this link.
 func (l *Link) concerns(old, now *metadata.Snapshot) bool {
-	if old == nil {
-		return true
-	}
-	if old.Links[l.name] != now.Links[l.name] {
+	if old == nil || !sameWork(old.Links[l.name], now.Links[l.name]) {
 		return true
 	}
 	for _, t := range now.Topics {
@@ -160,62 +183,96 @@ func (l *Link) concerns(old, now *metadata.Snapshot) bool {
 			return true
 		}
 	}
+	for _, t := range old.Topics {
+		if t.Shadow != nil && t.Shadow.LinkID == l.id && now.ByID(t.ID) == nil {
+			return true // its partitions are to be dropped
+		}
+	}
 	return false
 }
 
-// maxWait is how long the source may hold an empty fetch answer.
-func (l *Link) maxWait() time.Duration {
-	if d := l.definition(); d != nil {
-		return d.WithDefaults().Options.FetchMaxWait
+// sameWork reports whether two versions of a link differ in nothing that the
+// link does: its own notes about itself are written by itself.
+func sameWork(a, b *spec.Link) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	return spec.Definition{}.WithDefaults().Options.FetchMaxWait
+	x, y := *a, *b
+	x.Reason, y.Reason = spec.Reason{}, spec.Reason{}
+	x.SourceClusterID, y.SourceClusterID = "", ""
+	return equalJSON(x, y)
 }
 
-// open makes the client and one worker per shard.
-func (l *Link) open(def *spec.Link) {
-	o := def.Options
-	l.client = source.New(source.Config{Bootstrap: def.Bootstrap, ClientID: o.ClientID, Timeout: o.RequestTimeout, Dial: l.cfg.Dial(o.ConnectTimeout)})
+// hold stops everything that is under way: looks, flights, copying.
+func (l *Link) hold(ctx context.Context) {
+	l.generation.Add(1)
+	if l.looking != nil {
+		l.looking()
+	}
+	for _, f := range l.flights {
+		f.cancel()
+	}
+	for i, w := range l.workers {
+		if err := l.cfg.Group.Shard(i).Call(ctx, w.HoldAll); err != nil && ctx.Err() == nil {
+			l.log.Error("shard was not told to stop copying", "shard", i, "err", err)
+		}
+	}
+}
+
+// options are the link's present options.
+func (l *Link) options() spec.Options {
+	if d := l.definition(); d != nil {
+		return d.WithDefaults().Options
+	}
+	return spec.Definition{Name: l.name}.WithDefaults().Options
+}
+
+// open makes one worker per shard. Options hold from here on.
+func (l *Link) open() {
+	o := l.options()
+	l.sched.limit = o.BackoffMax
 	rc := replicate.DefaultConfig()
 	rc.ClientID, rc.FetchMaxBytes, rc.PartitionMaxBytes = o.ClientID, int(o.FetchMaxBytes), int(o.PartitionMaxBytes)
-	rc.MaxWait, rc.ConnectTimeout, rc.RequestTimeout = o.FetchMaxWait, o.ConnectTimeout, o.RequestTimeout
-	rc.BackoffMin, rc.BackoffMax = o.BackoffMin, o.BackoffMax
-	rc.RecordsMax = l.cfg.RecordsMax
+	rc.FetchMinBytes, rc.MaxWait, rc.ConnectTimeout, rc.RequestTimeout = int(o.FetchMinBytes), o.FetchMaxWait, o.ConnectTimeout, o.RequestTimeout
+	rc.BackoffMin, rc.BackoffMax, rc.RefusedWait = o.BackoffMin, o.BackoffMax, o.BackoffMax
+	rc.RecordsMax, rc.Now = l.cfg.RecordsMax, l.cfg.Now
 	for i := range l.cfg.Group.Len() {
-		report := func(e replicate.Event) { l.report(i, e) }
-		l.workers = append(l.workers, replicate.NewWorker(l.cfg.Group.Shard(i), rc, l.log.With("shard", i), report))
+		l.workers = append(l.workers, replicate.NewWorker(l.cfg.Group.Shard(i), rc, l.log.With("shard", i), l.report))
 	}
 }
 
+// connect makes the client of the control plane, anew when an operator has
+// changed where the source is.
+func (l *Link) connect(def *spec.Link) *source.Client {
+	if l.client != nil && equalJSON(l.from, def.Bootstrap) {
+		return l.client
+	}
+	if l.client != nil {
+		l.client.Close()
+	}
+	l.from = def.Bootstrap
+	l.client = newClient(l.cfg, def.Definition)
+	return l.client
+}
+
+func newClient(cfg Config, d spec.Definition) *source.Client {
+	o := d.WithDefaults().Options
+	return source.New(source.Config{Bootstrap: d.Bootstrap, ClientID: o.ClientID, Timeout: o.RequestTimeout, Dial: cfg.Dial(o.ConnectTimeout)})
+}
+
+// stopTimeout bounds how long a link waits for a loop to end its connections.
+const stopTimeout = 5 * time.Second
+
+// close runs when nothing else of the link does.
 func (l *Link) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
 	for i, w := range l.workers {
-		l.cfg.Group.Shard(i).Post(w.Stop) // ErrStopped: the loop and its connections are gone already
+		if err := l.cfg.Group.Shard(i).Call(ctx, w.Stop); err != nil {
+			l.log.Error("connections of the link were not ended", "shard", i, "err", err)
+		}
 	}
-	l.client.Close()
-}
-
-// report runs on a shard's loop.
-func (l *Link) report(shard int, e replicate.Event) {
-	if e.Kind == replicate.BrokerUp || e.Kind == replicate.BrokerDown {
-		l.noteBroker(shard, e)
+	if l.client != nil {
+		l.client.Close()
 	}
-	select {
-	case l.events <- e:
-	default: // see eventsMax
-	}
-}
-
-// noteBroker keeps what status shows of a source broker.
-func (l *Link) noteBroker(shard int, e replicate.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b, ok := l.state.brokers[e.Broker.Addr]
-	if !ok {
-		b = brokerNow{up: map[int]bool{}}
-	}
-	b.broker, b.at = e.Broker, l.cfg.Now()
-	b.up[shard] = e.Kind == replicate.BrokerUp
-	if e.Kind == replicate.BrokerDown {
-		b.err = e.Err
-	}
-	l.state.brokers[e.Broker.Addr] = b
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -47,7 +49,8 @@ type Manager struct {
 
 	mu    sync.Mutex // guards links: the store's notifier and the admin server meet here
 	links map[string]*Link
-	begun bool // the links of the start are running: others are new
+	left  map[string]*Link // by link id: deleted, with topics that are not failed over
+	begun bool             // the links of the start are running: others are new
 	wg    sync.WaitGroup
 
 	unsubscribe func()
@@ -56,7 +59,7 @@ type Manager struct {
 // Start runs the links in the store's snapshot, finishes failovers that a
 // crash interrupted, and follows the store until Stop.
 func Start(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, links: map[string]*Link{}}
+	m := &Manager{cfg: cfg, links: map[string]*Link{}, left: map[string]*Link{}}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	m.unsubscribe = cfg.Store.Subscribe(func(_, s *metadata.Snapshot) { m.follow(s) })
 	m.follow(cfg.Store.Snapshot())
@@ -98,23 +101,68 @@ func (m *Manager) follow(s *metadata.Snapshot) {
 			delete(m.links, name)
 		}
 	}
+	if !m.begun {
+		m.clean(s)
+	}
 	m.begun = true
 }
 
+// clean removes the notes of links that are gone.
+func (m *Manager) clean(s *metadata.Snapshot) {
+	alive := map[string]bool{}
+	for _, l := range s.Links {
+		alive[l.ID] = true
+	}
+	for _, t := range s.Topics {
+		if t.Shadow != nil && !t.Writable() {
+			alive[t.Shadow.LinkID] = true
+		}
+	}
+	list, err := os.ReadDir(filepath.Dir(marksDir(m.cfg.DataDir, "x")))
+	if err != nil {
+		return // there are none
+	}
+	for _, e := range list {
+		if !alive[e.Name()] {
+			if err := removeMarks(m.cfg.DataDir, e.Name()); err != nil {
+				m.cfg.Log.Warn("notes of a deleted link were not removed", "link_id", e.Name(), "err", err)
+			}
+		}
+	}
+}
+
 func (m *Manager) start(def *spec.Link) {
-	l := newLink(m.cfg, def)
+	l := newLink(m.cfg, def.Name, def.ID)
+	l.open()
 	m.links[def.Name] = l
 	m.wg.Go(func() { l.run(m.ctx) })
 }
 
-// Link returns a running link.
+// Link returns a link: one that runs, or, under the name of one that was deleted
+// by force, what it left: its topics can still be looked at and failed over.
 func (m *Manager) Link(name string) (*Link, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if l := m.links[name]; l != nil {
 		return l, nil
 	}
+	for _, t := range m.cfg.Store.Snapshot().Topics {
+		if t.Shadow != nil && t.Shadow.Link == name && !t.Writable() {
+			return m.remains(name, t.Shadow.LinkID), nil
+		}
+	}
 	return nil, fmt.Errorf("link %q: %w", name, ErrNotFound)
+}
+
+// remains makes, once, a Link that does not run.
+func (m *Manager) remains(name, id string) *Link {
+	l := m.left[id]
+	if l == nil {
+		l = newLink(m.cfg, name, id)
+		l.open()
+		m.left[id] = l
+	}
+	return l
 }
 
 // Links returns every running link, in no order.

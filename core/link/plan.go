@@ -39,7 +39,7 @@ func (m *Manager) Plan(ctx context.Context, d spec.Definition) (*Plan, error) {
 	if snap.Links[d.Name] != nil {
 		return nil, fmt.Errorf("link %q: %w", d.Name, metadata.ErrExists)
 	}
-	client := m.client(d)
+	client := newClient(m.cfg, d)
 	defer client.Close()
 	cl, err := client.Metadata(ctx)
 	if err != nil {
@@ -62,11 +62,6 @@ type UnreachableError struct{ Err error }
 
 func (e *UnreachableError) Error() string { return e.Err.Error() }
 func (e *UnreachableError) Unwrap() error { return e.Err }
-
-func (m *Manager) client(d spec.Definition) *source.Client {
-	o := d.Options
-	return source.New(source.Config{Bootstrap: d.Bootstrap, ClientID: o.ClientID, Timeout: o.RequestTimeout, Dial: m.cfg.Dial(o.ConnectTimeout)})
-}
 
 // addTopics lists what the filter takes, with what there is to copy. A topic
 // that another link takes is an error: two links must not fight over it.

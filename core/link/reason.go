@@ -6,7 +6,6 @@ import (
 
 	"umbra/core/link/replicate"
 	"umbra/core/link/spec"
-	"umbra/ioring/buf"
 	"umbra/kafkaproto/batch"
 	"umbra/shard/segment"
 )
@@ -22,13 +21,12 @@ func faultCode(err error) spec.Code {
 	switch {
 	case errors.Is(err, batch.ErrOldMagic):
 		return spec.OldMessageFormat
-	case errors.Is(err, replicate.ErrTooLarge), errors.Is(err, buf.ErrBudget):
+	case errors.Is(err, replicate.ErrTooLarge):
 		return spec.RecordTooLarge
-	case errors.Is(err, segment.ErrFailed), errors.Is(err, segment.ErrCorrupt), errors.Is(err, segment.ErrClosed):
+	case errors.Is(err, segment.ErrFailed), errors.Is(err, segment.ErrCorrupt):
 		return spec.LocalStorage
-	case errors.As(err, &corrupt), errors.Is(err, replicate.ErrOverlap), errors.Is(err, segment.ErrOutOfOrder):
-		return spec.CorruptSource
-	case errors.Is(err, replicate.ErrProtocol):
+	case errors.As(err, &corrupt), errors.Is(err, replicate.ErrOverlap), errors.Is(err, segment.ErrOutOfOrder),
+		errors.Is(err, replicate.ErrNoWholeBatch), errors.Is(err, replicate.ErrProtocol):
 		return spec.CorruptSource
 	}
 	return spec.InternalInconsistency

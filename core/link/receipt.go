@@ -8,6 +8,8 @@ import (
 
 	"umbra/core/link/spec"
 	"umbra/core/metadata"
+	"umbra/kafkaproto"
+	"umbra/shard"
 )
 
 // Receipt is the record of one failover: what is here, from where to where,
@@ -67,9 +69,9 @@ func (f *failover) finish(ctx context.Context) (*Receipt, error) {
 	if err := f.checkpoint(spec.FailoverReceipted, false); err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(r.stored())
+	body, err := r.encode()
 	if err != nil {
-		return nil, fmt.Errorf("encode the receipt: %w", err)
+		return nil, err
 	}
 	err = f.l.cfg.Store.SaveReceipt(ctx, metadata.Receipt{ID: f.op, Link: f.l.name, Kind: "failover", At: r.Started, Body: body})
 	if err != nil {
@@ -91,12 +93,13 @@ func (f *failover) receipt(ctx context.Context) (*Receipt, error) {
 	}
 	r := &Receipt{Umbra: f.l.cfg.Version, Operation: f.op, Link: f.l.name, ClusterID: snap.ClusterID, By: f.by,
 		Started: f.started, Phases: f.phases, Status: st, ProducerIDFloor: snap.ProducerIDFloor}
+	gaps, cuts, err := f.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var lags []Lag
 	for _, id := range f.topics {
-		rt, err := f.receiptTopic(ctx, snap, id)
-		if err != nil {
-			return nil, err
-		}
+		rt := f.receiptTopic(snap, id, gaps, cuts)
 		if rt.Topic == nil {
 			continue
 		}
@@ -111,44 +114,49 @@ func (f *failover) receipt(ctx context.Context) (*Receipt, error) {
 	return r, nil
 }
 
-func (f *failover) receiptTopic(ctx context.Context, snap *metadata.Snapshot, id [16]byte) (ReceiptTopic, error) {
+// ledger reads all gaps and cuts at once: one question for thousands of topics.
+func (f *failover) ledger(ctx context.Context) (map[shard.PartitionID][]spec.GapRecord, map[shard.PartitionID][]spec.CutRecord, error) {
+	gaps, err := f.l.cfg.Store.Gaps(ctx, kafkaproto.TopicID{})
+	if err != nil {
+		return nil, nil, err
+	}
+	cuts, err := f.l.cfg.Store.Cuts(ctx, kafkaproto.TopicID{})
+	if err != nil {
+		return nil, nil, err
+	}
+	gapsOf, cutsOf := map[shard.PartitionID][]spec.GapRecord{}, map[shard.PartitionID][]spec.CutRecord{}
+	for _, g := range gaps {
+		id := shard.PartitionID{Topic: g.TopicID, Index: g.Partition}
+		gapsOf[id] = append(gapsOf[id], g)
+	}
+	for _, c := range cuts {
+		id := shard.PartitionID{Topic: c.TopicID, Index: c.Partition}
+		cutsOf[id] = append(cutsOf[id], c)
+	}
+	return gapsOf, cutsOf, nil
+}
+
+func (f *failover) receiptTopic(snap *metadata.Snapshot, id kafkaproto.TopicID, gaps map[shard.PartitionID][]spec.GapRecord, cuts map[shard.PartitionID][]spec.CutRecord) ReceiptTopic {
 	final := f.finals[id]
 	rt := ReceiptTopic{Topic: snap.ByID(id), Before: final.before, Reason: final.reason, Err: f.errs[id]}
 	if rt.Topic == nil || rt.Topic.Shadow.Failover == nil {
-		return rt, nil
-	}
-	gaps, err := f.l.cfg.Store.Gaps(ctx, id)
-	if err != nil {
-		return rt, err
-	}
-	cuts, err := f.l.cfg.Store.Cuts(ctx, id)
-	if err != nil {
-		return rt, err
+		return rt
 	}
 	var lags []Lag
 	for i, p := range rt.Topic.Shadow.Failover.Partitions {
-		rp := ReceiptPartition{FinalPartition: p, End: p.LogEnd, EpochAfter: rt.Topic.Partitions[i].LeaderEpoch, Loss: lossOf(p), Aborted: final.aborted[int32(i)]}
+		part := shard.PartitionID{Topic: id, Index: int32(i)}
+		// Each open transaction got one marker, of one offset, also when that was
+		// before a crash and the markers themselves are not known any more.
+		rp := ReceiptPartition{FinalPartition: p, End: p.LogEnd + int64(p.OpenTransactions), EpochAfter: rt.Topic.Partitions[i].LeaderEpoch,
+			Loss: lossOf(p), Aborted: final.aborted[int32(i)], Gaps: gaps[part], Cuts: cuts[part]}
 		if i < len(final.lags) {
 			rp.Loss = final.lags[i]
-		}
-		if n := len(rp.Aborted); n > 0 {
-			rp.End = rp.Aborted[n-1].MarkerOffset + 1
-		}
-		for _, g := range gaps {
-			if g.Partition == int32(i) {
-				rp.Gaps = append(rp.Gaps, g)
-			}
-		}
-		for _, c := range cuts {
-			if c.Partition == int32(i) {
-				rp.Cuts = append(rp.Cuts, c)
-			}
 		}
 		lags = append(lags, rp.Loss)
 		rt.Partitions = append(rt.Partitions, rp)
 	}
 	rt.Loss = Worst(lags)
-	return rt, nil
+	return rt
 }
 
 // lossOf is what the persisted final offsets alone can say: after a crash the
@@ -160,8 +168,24 @@ func lossOf(p spec.FinalPartition) Lag {
 	return Lag{Records: max(0, p.SourceEnd-p.LogEnd), Bound: AtLeast, AsOf: p.SourceSeen}
 }
 
+// storedBytesMax bounds the stored form, well inside what the metadata takes.
+const storedBytesMax = 4 << 20
+
+// encode is the stored form. Of tens of thousands of partitions the rows are
+// left out: each topic keeps its own in its failover progress.
+func (r *Receipt) encode() ([]byte, error) {
+	body, err := json.Marshal(r.stored(true))
+	if err == nil && len(body) > storedBytesMax {
+		body, err = json.Marshal(r.stored(false))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode the receipt: %w", err)
+	}
+	return body, nil
+}
+
 // stored is the form kept in the metadata: what cannot be derived again.
-func (r *Receipt) stored() any {
+func (r *Receipt) stored(partitions bool) any {
 	type topic struct {
 		Topic      string           `json:"topic"`
 		Before     spec.TopicState  `json:"state_before"`
@@ -183,6 +207,9 @@ func (r *Receipt) stored() any {
 			row.Error = t.Err.Error()
 		}
 		for _, p := range t.Partitions {
+			if !partitions {
+				break
+			}
 			row.Partitions = append(row.Partitions, map[string]any{"partition": p.Partition, "final_offset": p.LogEnd,
 				"end_offset": p.End, "source_end_offset": p.SourceEnd, "source_seen": p.SourceSeen, "leader_epoch_after": p.EpochAfter})
 		}

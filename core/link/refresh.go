@@ -2,81 +2,157 @@ package link
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"umbra/core/link/replicate"
 	"umbra/core/link/source"
 	"umbra/core/link/spec"
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
+	"umbra/shard"
 )
 
 // excludedShown bounds how many names of topics that the filter leaves out are
 // kept for describe and for the failover plan.
 const excludedShown = 100
 
-// refresh asks the source what there is, brings the metadata to it, and sets
-// every partition going that should be copied and is not. It returns when to
-// look again.
-func (l *Link) refresh(ctx context.Context) time.Duration {
+// refresh begins a look at the source, unless one is under way.
+func (l *Link) refresh(ctx context.Context) {
 	def := l.definition()
-	if def == nil || ctx.Err() != nil {
-		return time.Hour
+	if def == nil || l.looking != nil {
+		return
 	}
+	now := l.cfg.Now()
+	l.sched.begin(now)
+	l.sweep(ctx)
+	l.finishFailovers(ctx)
 	if def.Paused {
-		l.holdAll(ctx)
-		return def.Options.MetadataRefresh
+		l.sched.at(now.Add(def.WithDefaults().Options.MetadataRefresh))
+		return
 	}
-	cl, err := l.look(ctx, def)
-	if err == nil {
-		err = l.reconcile(ctx, def, cl)
-	}
-	if ctx.Err() != nil {
-		return time.Hour
-	}
-	l.note(ctx, def, cl, err)
-	if err != nil {
-		return l.wait(def.Options)
-	}
-	l.backoff = 0
-	return def.Options.MetadataRefresh
+	client := l.connect(def)
+	looking, cancel := context.WithCancel(ctx)
+	l.looking = cancel
+	l.helper.Go(func() {
+		defer cancel()
+		s := look(looking, client, l.cfg.Store, def)
+		if looking.Err() != nil {
+			s.err = errors.Join(errHeld, s.err)
+		}
+		select {
+		case l.looked <- s:
+		case <-ctx.Done():
+		}
+	})
 }
 
-// wait is the backoff after a refresh that did not get through.
+// errHeld: the look was called off.
+var errHeld = errors.New("the link was held")
+
+// reconcile brings metadata and shards to what a look found, and says when to
+// look again.
+func (l *Link) reconcile(ctx context.Context, s sight) {
+	l.looking = nil
+	def := l.definition()
+	now := l.cfg.Now()
+	switch {
+	case def == nil:
+		return
+	case errors.Is(s.err, errHeld) || def.Paused:
+		l.sched.at(now)
+		return
+	}
+	if s.err == nil {
+		s.err = l.adopt(ctx, def, s.cluster)
+	}
+	if wrongCluster(s.err) {
+		l.hold(ctx) // whoever answers at these addresses is not whom we copy
+	}
+	if s.err == nil {
+		s.err = l.bring(ctx, def, s)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	l.note(ctx, def, s.cluster, s.err)
+	if s.err != nil {
+		l.sched.at(now.Add(l.wait(def.WithDefaults().Options)))
+		return
+	}
+	l.backoff = 0
+	l.sched.at(now.Add(def.WithDefaults().Options.MetadataRefresh))
+}
+
+// bring does what a good look asks for.
+func (l *Link) bring(ctx context.Context, def *spec.Link, s sight) error {
+	if err := l.applyChanges(ctx, def, s); err != nil {
+		return err
+	}
+	return l.place(ctx, def, s.cluster)
+}
+
+// adopt stores the source's cluster id at the first contact.
+func (l *Link) adopt(ctx context.Context, def *spec.Link, cl *source.Cluster) error {
+	if def.SourceClusterID != "" || cl.ID == "" {
+		return nil
+	}
+	_, err := l.cfg.Store.UpdateLink(ctx, l.name, func(d *spec.Link) error {
+		d.SourceClusterID = cl.ID
+		return nil
+	})
+	return err
+}
+
+// wait is the backoff after a look that did not get through.
 func (l *Link) wait(o spec.Options) time.Duration {
 	l.backoff = min(max(l.backoff*2, o.BackoffMin), o.BackoffMax)
 	return l.backoff/2 + rand.N(l.backoff/2+1)
 }
 
-// errIdentity and errSelf are the two wrong clusters a bootstrap address can
-// lead to.
-var (
-	errIdentity = errors.New("the bootstrap addresses lead to another cluster")
-	errSelf     = errors.New("the bootstrap addresses lead to this cluster itself")
-)
+// sweep tidies the shards and what is remembered per partition.
+func (l *Link) sweep(ctx context.Context) {
+	for i, w := range l.workers {
+		if err := l.cfg.Group.Shard(i).Call(ctx, w.Sweep); err != nil && ctx.Err() == nil {
+			l.log.Error("shard was not swept", "shard", i, "err", err)
+		}
+	}
+	snap := l.cfg.Store.Snapshot()
+	gone := func(id shard.PartitionID) bool { return snap.ByID(id.Topic) == nil }
+	for id := range l.tries {
+		if gone(id) {
+			delete(l.tries, id)
+		}
+	}
+	for id := range l.waits {
+		if gone(id) {
+			delete(l.waits, id)
+		}
+	}
+	if def := l.definition(); def != nil {
+		l.marks.prune(snap.ShadowsOf(def))
+	}
+}
 
-// look reads the source's metadata and makes sure that it is the right source.
-func (l *Link) look(ctx context.Context, def *spec.Link) (*source.Cluster, error) {
-	cl, err := l.client.Metadata(ctx)
-	if err != nil {
-		return nil, err
+// keepSeen writes down now and then how far the source had come.
+func (l *Link) keepSeen(ctx context.Context) {
+	t := time.NewTicker(seenEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		parts, err := l.progress(ctx)
+		if err != nil {
+			return // the shard is stopped, or we are
+		}
+		if err := l.marks.note(parts.of, l.cfg.Now()); err != nil {
+			l.log.Warn("how far the source had come was not noted", "err", err)
+		}
 	}
-	switch want := def.SourceClusterID; {
-	case cl.ID != "" && cl.ID == l.cfg.Store.Snapshot().ClusterID:
-		return cl, fmt.Errorf("%w (cluster id %s)", errSelf, cl.ID)
-	case want == "" && cl.ID != "":
-		_, err = l.cfg.Store.UpdateLink(ctx, l.name, func(d *spec.Link) error {
-			d.SourceClusterID = cl.ID
-			return nil
-		})
-		return cl, err
-	case want != "" && cl.ID != want:
-		return cl, fmt.Errorf("%w: cluster id %q, this link copies %q", errIdentity, cl.ID, want)
-	}
-	return cl, nil
 }
 
 // note publishes what a refresh found: for status, and as the link's own
@@ -92,6 +168,10 @@ func (l *Link) note(ctx context.Context, def *spec.Link, cl *source.Cluster, fai
 		l.state.excluded, l.state.excludedN = excluded(def, cl)
 	}
 	l.mu.Unlock()
+	if errors.Is(failure, metadata.ErrUnavailable) || errors.Is(failure, metadata.ErrClosed) {
+		l.log.Warn("link waits for the metadata", "err", failure)
+		return // it could not be stored either, and the source is not to blame
+	}
 	reason := linkReason(failure)
 	if l.contact.changes(reason.Code) {
 		if failure != nil {
@@ -148,153 +228,19 @@ func linkReason(err error) spec.Reason {
 // excluded lists the source's topics that the filter leaves out.
 func excluded(def *spec.Link, cl *source.Cluster) (names []string, n int) {
 	for i := range cl.Topics {
-		if ok, _ := def.Filter.Matches(cl.Topics[i].Name); !ok && !cl.Topics[i].Internal {
+		t := &cl.Topics[i]
+		if ok, _ := def.Filter.Matches(t.Name); !ok && !t.Internal && t.Err == kafkaproto.None {
 			n++
 			if len(names) < excludedShown {
-				names = append(names, cl.Topics[i].Name)
+				names = append(names, t.Name)
 			}
 		}
 	}
 	return names, n
 }
 
-// reconcile brings metadata and shards to the source's state.
-func (l *Link) reconcile(ctx context.Context, def *spec.Link, cl *source.Cluster) error {
-	snap := l.cfg.Store.Snapshot()
-	taken := func(name string) *metadata.Topic { return snap.Topics[name] }
-	changes := discover(def, snap.ShadowsOf(def), taken, cl)
-	if err := l.applyChanges(ctx, def, cl, changes); err != nil {
-		return err
-	}
-	return l.place(ctx, def, cl)
-}
-
-// applyChanges does what discover asked for. A topic that cannot be changed
-// now does not hold up the others.
-func (l *Link) applyChanges(ctx context.Context, def *spec.Link, cl *source.Cluster, changes []change) error {
-	configs, err := l.configsFor(ctx, cl, changes)
-	if err != nil {
-		return err
-	}
-	for _, c := range changes {
-		if err := l.applyChange(ctx, def, cl, c, configs[c.topic]); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			l.log.Warn("topic not brought to the source's state", "topic", c.topic, "err", err)
-		}
-	}
-	return nil
-}
-
-func (l *Link) applyChange(ctx context.Context, def *spec.Link, cl *source.Cluster, c change, configs map[string]string) error {
-	switch c.kind {
-	case create:
-		_, err := l.cfg.Store.CreateShadowTopic(ctx, metadata.NewShadow{
-			Name: c.topic, Link: def.Name, Partitions: len(c.source.Partitions),
-			SourceID: c.source.ID, SourceClusterID: cl.ID, Configs: configs,
-			LeaderEpochs: leaderEpochs(c.source), Start: def.Start})
-		if err == nil {
-			l.log.Info("shadow topic created", "event", "topic_created", "topic", c.topic, "partitions", len(c.source.Partitions), "topic_id", c.source.ID)
-		}
-		return err
-	case grow:
-		err := l.cfg.Store.GrowShadow(ctx, c.shadow.ID, c.shadow.Shadow.Term, len(c.source.Partitions))
-		if err == nil {
-			l.log.Info("partitions added as at the source", "event", "topic_grown", "topic", c.topic, "partitions", len(c.source.Partitions))
-		}
-		return err
-	case fault:
-		return l.fault(ctx, c.shadow, c.reason)
-	case note:
-		if c.shadow.Shadow == nil || c.shadow.Shadow.LinkID != l.id {
-			l.log.Warn("topic left out: the name is taken here", "topic", c.topic, "reason", c.reason.Code)
-			return nil
-		}
-		return l.setReason(ctx, c.shadow, c.reason)
-	case unnote:
-		return l.setReason(ctx, c.shadow, spec.Reason{})
-	}
-	return nil
-}
-
-func leaderEpochs(t *source.Topic) []int32 {
-	out := make([]int32, len(t.Partitions))
-	for i := range t.Partitions {
-		out[i] = t.Partitions[i].LeaderEpoch
-	}
-	return out
-}
-
-// configsFor reads the configs of the topics that are about to be created.
-func (l *Link) configsFor(ctx context.Context, cl *source.Cluster, changes []change) (map[string]map[string]string, error) {
-	var names []string
-	for _, c := range changes {
-		if c.kind == create {
-			names = append(names, c.topic)
-		}
-	}
-	if len(names) == 0 {
-		return nil, nil
-	}
-	return l.client.TopicConfigs(ctx, cl.Via, names)
-}
-
-// fault stops a topic and says why. The term rises, so that nothing of it that
-// is still on its way can be appended.
-func (l *Link) fault(ctx context.Context, t *metadata.Topic, r spec.Reason) error {
-	r.Since = l.cfg.Now()
-	if t.Shadow.State == spec.Faulted { // one partition after the other finds out
-		l.log.Warn("topic is stopped; another cause", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
-	} else {
-		l.log.Error("topic stopped", "event", "topic_faulted", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
-	}
-	_, err := l.cfg.Store.UpdateShadow(ctx, t.ID, t.Shadow.Term, func(t *metadata.Topic) error {
-		next, err := spec.Next(t.Shadow.State, spec.EventFault)
-		if err != nil {
-			return err
-		}
-		if t.Shadow.State != next {
-			t.Shadow.Term++
-		}
-		t.Shadow.State, t.Shadow.Reason = next, r
-		return nil
-	})
-	return err
-}
-
-func (l *Link) setReason(ctx context.Context, t *metadata.Topic, r spec.Reason) error {
-	if r.Code != "" {
-		r.Since = l.cfg.Now()
-		l.log.Warn("topic needs attention", "event", "topic_noted", "topic", t.Name, "reason", r.Code, "detail", r.Detail)
-	}
-	_, err := l.cfg.Store.UpdateShadow(ctx, t.ID, t.Shadow.Term, func(t *metadata.Topic) error {
-		t.Shadow.Reason = r
-		return nil
-	})
-	return err
-}
-
-// take handles an event of a shard; true asks for a refresh soon.
-func (l *Link) take(e replicate.Event) (refresh bool) {
-	switch e.Kind {
-	case replicate.Faulted:
-		t := l.cfg.Store.Snapshot().ByID(e.Partition.Topic)
-		if t == nil || t.Shadow == nil || t.Shadow.LinkID != l.id {
-			return false
-		}
-		r := faultReason(e)
-		if err := l.fault(context.Background(), t, r); err != nil && !errors.Is(err, metadata.ErrStale) && !errors.Is(err, spec.ErrTransition) {
-			l.log.Warn("fault not stored; the partition stays stopped", "topic", t.Name, "err", err)
-		}
-		return false
-	case replicate.Refused:
-		if t := l.cfg.Store.Snapshot().ByID(e.Partition.Topic); t != nil && t.Shadow != nil && e.Code == kafkaproto.TopicAuthorizationFailed && t.Shadow.Reason.Code != spec.SourceAuthorization {
-			l.setReason(context.Background(), t, spec.Reason{Code: spec.SourceAuthorization, Detail: "fetch is refused with " + e.Code.Error()})
-		}
-		return false
-	case replicate.BrokerUp:
-		return false
-	}
-	return true
+func equalJSON(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
 }

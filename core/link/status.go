@@ -74,19 +74,21 @@ type PartitionStatus struct {
 
 // Status reads the link from the metadata and from every shard.
 func (l *Link) Status(ctx context.Context) (*Status, error) {
-	def := l.definition()
+	snap := l.cfg.Store.Snapshot()
+	topics := l.topics(snap)
+	def := l.shown(topics)
 	if def == nil {
 		return nil, ErrNotFound
 	}
-	parts, counters, err := l.progress(ctx)
+	parts, err := l.progress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	st := &Status{Link: def, At: l.cfg.Now(), Shards: counters}
+	st := &Status{Link: def, At: l.cfg.Now(), Shards: parts.counters}
 	var lags []Lag
 	var records, bytes int64
-	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
-		ts := l.topicStatus(def, t, parts, st.At)
+	for _, t := range topics {
+		ts := l.topicStatus(def, t, parts.of, st.At)
 		if !ts.State.Writable() {
 			lags = append(lags, ts.Lag)
 		}
@@ -100,7 +102,7 @@ func (l *Link) Status(ctx context.Context) (*Status, error) {
 		st.Topics = append(st.Topics, ts)
 	}
 	st.Lag = Worst(lags)
-	l.sourceStatus(st)
+	l.sourceStatus(st, parts)
 	l.mu.Lock()
 	l.state.rate = l.state.rate.next(st.At, records, bytes)
 	st.Rate = l.state.rate.rate
@@ -109,7 +111,7 @@ func (l *Link) Status(ctx context.Context) (*Status, error) {
 }
 
 // sourceStatus adds what the control plane and the connections know.
-func (l *Link) sourceStatus(st *Status) {
+func (l *Link) sourceStatus(st *Status, parts progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := &l.state
@@ -125,14 +127,13 @@ func (l *Link) sourceStatus(st *Status) {
 		st.Brokers, st.ClusterID = len(s.cluster.Brokers), s.cluster.ID
 	}
 	st.Failure = s.failure
-	for _, b := range s.brokers {
-		for _, up := range b.up {
-			if up {
-				st.Reachable = true
-			}
+	for _, b := range parts.brokers {
+		if b.answered.After(st.LastSeen) {
+			st.LastSeen = b.answered
 		}
-		if st.Failure == nil && b.err != nil {
-			st.Failure = b.err
+		st.Reachable = st.Reachable || b.connected && st.At.Sub(b.answered) < reachableFor
+		if err := s.lost[b.addr]; st.Failure == nil && !b.connected && err != nil {
+			st.Failure = err
 		}
 	}
 	if s.failure == nil && s.cluster != nil {
@@ -151,10 +152,11 @@ func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.Pa
 	lags := make([]Lag, 0, len(t.Partitions))
 	for i := range t.Partitions {
 		id := shard.PartitionID{Topic: t.ID, Index: int32(i)}
-		p := PartitionStatus{PartitionStatus: replicate.PartitionStatus{Partition: id, Topic: t.Name, Progress: replicate.Progress{SourceHighWatermark: -1, SourceStart: -1}}}
+		p := PartitionStatus{PartitionStatus: neverSeen(id, t.Name)}
 		if got, ok := parts[id]; ok {
 			p.PartitionStatus = got
 		}
+		l.marks.recall(&p.PartitionStatus)
 		if pub, ok := l.cfg.Group.Published(id); ok {
 			p.Open, p.LogStart, p.LogEnd = true, pub.LogStart, pub.LogEnd
 		} else {
@@ -168,26 +170,66 @@ func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.Pa
 	return ts
 }
 
+// reachableFor is how long after its last answer a connected source broker
+// counts as reachable.
+const reachableFor = 10 * time.Second
+
+// shown is the link as status shows it: as it was defined, or, when it was
+// deleted by force, what its topics still say of it; nil: nothing is left.
+func (l *Link) shown(topics []*metadata.Topic) *spec.Link {
+	if def := l.definition(); def != nil {
+		return def
+	}
+	for _, t := range topics {
+		if t.Shadow.Reason.Code == spec.LinkDeleted || t.Shadow.Failover != nil {
+			return &spec.Link{Definition: spec.Definition{Name: l.name}.WithDefaults(), ID: l.id,
+				Reason: spec.Reason{Code: spec.LinkDeleted, Since: t.Shadow.Reason.Since}}
+		}
+	}
+	return nil
+}
+
+func neverSeen(id shard.PartitionID, topic string) replicate.PartitionStatus {
+	return replicate.PartitionStatus{Partition: id, Topic: topic, LeaderEpoch: -1, Progress: replicate.Progress{SourceHighWatermark: -1, SourceStart: -1}}
+}
+
+// progress is what the shards know.
+type progress struct {
+	of       map[shard.PartitionID]replicate.PartitionStatus
+	counters []replicate.Counters // by shard
+	brokers  []brokerNow
+}
+
+// brokerNow is one shard's connection to one source broker.
+type brokerNow struct {
+	addr      string
+	connected bool
+	answered  time.Time
+}
+
 // progress asks every shard for the partitions it copies and for its counters.
 // What a shard answers is put together here: a loop whose answer comes too late
 // must not write to what the caller has gone away with.
-func (l *Link) progress(ctx context.Context) (map[shard.PartitionID]replicate.PartitionStatus, []replicate.Counters, error) {
-	parts := map[shard.PartitionID]replicate.PartitionStatus{}
-	counters := make([]replicate.Counters, len(l.workers))
+func (l *Link) progress(ctx context.Context) (progress, error) {
+	out := progress{of: map[shard.PartitionID]replicate.PartitionStatus{}, counters: make([]replicate.Counters, len(l.workers))}
 	for i, w := range l.workers {
 		var of []replicate.PartitionStatus
+		var brokers []brokerNow
 		var c replicate.Counters
 		err := l.cfg.Group.Shard(i).Call(ctx, func() {
 			w.Visit(func(p replicate.PartitionStatus) { of = append(of, p) })
+			w.VisitBrokers(func(b replicate.Broker, connected bool, answered time.Time, _ replicate.FetcherStats) {
+				brokers = append(brokers, brokerNow{b.Addr, connected, answered})
+			})
 			c = w.Counters()
 		})
 		if err != nil {
-			return nil, nil, err
+			return out, err
 		}
 		for _, p := range of {
-			parts[p.Partition] = p
+			out.of[p.Partition] = p
 		}
-		counters[i] = c
+		out.counters[i], out.brokers = c, append(out.brokers, brokers...)
 	}
-	return parts, counters, nil
+	return out, nil
 }

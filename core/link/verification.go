@@ -29,7 +29,7 @@ func (m *Manager) Verify(ctx context.Context, name string, topics []string, prog
 	if def == nil {
 		return nil, fmt.Errorf("link %q: %w", name, ErrNotFound)
 	}
-	client := m.client(def.WithDefaults())
+	client := newClient(m.cfg, def.Definition)
 	defer client.Close()
 	cl, err := client.Metadata(ctx)
 	if err != nil {

@@ -49,7 +49,11 @@ func TestAlign(t *testing.T) {
 	f("no epoch in common", local(20, 100, 6, 6, 20), SourceEnd{HighWatermark: 90, LeaderEpoch: 7, HistoryEpoch: 4, HistoryEnd: 60}, Cut, 20)
 	f("shorter under the same epoch", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 80, LeaderEpoch: 5, HistoryEpoch: 5, HistoryEnd: 80}, Diverged, 80)
 	f("shorter, the source does not say its epoch", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 80, LeaderEpoch: -1, HistoryEpoch: 5, HistoryEnd: 80}, Diverged, 80)
-	f("no history to compare, shorter", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 80, LeaderEpoch: 6, HistoryEpoch: -1}, Diverged, 80)
+	f("no history to compare, shorter", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 80, LeaderEpoch: 6, HistoryEpoch: -1}, Wait, 80)
+	f("leads with an older epoch than we hold", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 200, LeaderEpoch: 4, HistoryEpoch: 5, HistoryEnd: 200}, Wait, 100)
+	f("another topic of the same name", local(0, 100, 0, 0, 0),
+		SourceEnd{HighWatermark: 200, LeaderEpoch: 0, HistoryEpoch: 0, HistoryEnd: 200, LastDiffers: "the batch at offset 99 differs"}, Diverged, 100)
+	f("trimmed to the end", local(100, 100, -1), SourceEnd{Start: 100, HighWatermark: 100, LeaderEpoch: 5, HistoryEpoch: -1}, Follow, 100)
 	f("no history to compare, longer", local(0, 100, 5, 5, 0), SourceEnd{HighWatermark: 180, LeaderEpoch: 6, HistoryEpoch: -1}, Follow, 100)
 }
 

@@ -13,15 +13,22 @@ import (
 // for a link.
 var ErrTooLarge = errors.New("records larger than the link's memory")
 
-// answerMax is the largest frame that is believed. A fetch answer holds at
-// most MaxBytes, except that every partition may add one batch that is larger
-// than its limit (KIP-74); its bytes are streamed, so the bound is about lies,
-// not about memory.
+const (
+	// starvedMin and starvedMax bound the wait of a partition whose records
+	// found no memory: they come again over the network.
+	starvedMin = 2 * time.Millisecond
+	starvedMax = 250 * time.Millisecond
+)
+
+// answerMax is the largest frame that is believed, asked for when the request
+// goes out. A fetch answer holds at most MaxBytes, except that every partition
+// may add one batch that is larger than its limit (KIP-74); its bytes are
+// streamed, so the bound is about lies, not about memory.
 func (f *Fetcher) answerMax(key int16) int {
 	if key != kafkaproto.KeyFetch {
 		return bodyMax
 	}
-	return f.cfg.FetchMaxBytes + f.cfg.RecordsMax + 1<<20 + 256*f.topics.partitions
+	return f.cfg.FetchMaxBytes + f.cfg.RecordsMax + 1<<20 + 512*f.topics.partitions
 }
 
 // answerHead takes in the part of a fetch answer that is about all of it.
@@ -30,7 +37,7 @@ func (f *Fetcher) answerHead(s *kafkaproto.FetchStream) {
 	switch code := kafkaproto.ErrorCode(s.ErrorCode); code {
 	case kafkaproto.None:
 	case kafkaproto.FetchSessionIDNotFound, kafkaproto.InvalidFetchSessionEpoch, kafkaproto.FetchSessionTopicIDError:
-		// The source dropped the session (it keeps few); the next request is full.
+		f.stats.SessionsLost++ // the source keeps few; the next request is full
 	default:
 		f.count.failed(ErrorRefused, f.broker.Addr)
 		f.log.Warn("source broker refused a fetch", "broker", f.broker.Addr, "code", code)
@@ -39,31 +46,35 @@ func (f *Fetcher) answerHead(s *kafkaproto.FetchStream) {
 
 // partitionHead takes in what precedes a partition's records. It returns the
 // replicator whose reservation receives them, nil when they are to be thrown
-// away, and the replicator the answer speaks about.
+// away, and the replicator the answer speaks about, nil when none of ours: it
+// left the session while the answer was on its way, or left and came back, and
+// the answer is to what an earlier life of it asked.
 func (f *Fetcher) partitionHead(s *kafkaproto.FetchStream) (target, current *Replicator) {
 	r := f.topics.find(s.Topic, s.TopicID, s.Partition.Partition)
-	if r == nil {
-		return nil, nil // left the session while the answer was on its way
+	if r == nil || r.sent == neverSent {
+		return nil, nil
 	}
 	if s.Partition.ErrorCode != 0 {
 		return nil, r
 	}
 	f.suspect.on(r)
 	r.head(&s.Partition, f.cfg.Now())
-	if n := s.Partition.RecordsLen; n > 0 {
-		if n > f.cfg.RecordsMax {
-			f.fault(r, fmt.Errorf("%w: the source sends %d record bytes of one partition at once, the limit is %d", ErrTooLarge, n, f.cfg.RecordsMax))
-			return nil, nil
-		}
-		if err := r.begin(n); err != nil {
-			f.appendFailed(r, err)
-			return nil, nil
-		}
-		if r.reservation != nil {
-			return r, r
-		}
+	if r.trouble == refused {
+		f.accepted(r)
 	}
-	return nil, r
+	n := s.Partition.RecordsLen
+	switch {
+	case n == 0:
+		return nil, r
+	case n > f.cfg.RecordsMax:
+		f.fault(r, fmt.Errorf("%w: the source sends %d record bytes of one partition at once, the limit is %d", ErrTooLarge, n, f.cfg.RecordsMax))
+		return nil, nil
+	}
+	if err := r.begin(n); err != nil {
+		f.notAppended(r, err)
+		return nil, r
+	}
+	return r, r
 }
 
 // recordsArrived checks n more bytes of r's records and appends them when they
@@ -78,12 +89,10 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 		return r
 	}
 	if err := r.finish(f.cfg.Now()); err != nil {
-		f.appendFailed(r, err)
+		f.notAppended(r, err)
 		return nil
 	}
-	if r.owner != nil {
-		f.touch(r)
-	}
+	f.touch(r)
 	return nil
 }
 
@@ -91,29 +100,57 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 // is asked for once more; a second refusal stops the partition.
 func (f *Fetcher) refuse(r *Replicator, err error) {
 	r.progress.Refused++
-	r.refused++
 	f.count.Refused++
-	if errors.Is(err, batch.ErrOldMagic) || r.refused >= corruptMax {
+	r.corrupt++
+	if errors.Is(err, batch.ErrOldMagic) || r.corrupt >= corruptMax {
 		f.fault(r, err)
 		return
 	}
 	f.log.Warn("source bytes refused, asking again", "topic", r.Topic, "partition", r.Partition.Index, "offset", r.part.Log.EndOffset(), "err", err)
 }
 
-// appendFailed sorts an error of the local log.
-func (f *Fetcher) appendFailed(r *Replicator, err error) {
-	switch retry, stale := appendError(err); {
-	case stale:
-		f.remove(r)
-		r.phase = fenced
-	case retry:
+// notAppended does what an error on the way into the log asks for. Records
+// without room are asked for again: memory is bounded, lag is not.
+func (f *Fetcher) notAppended(r *Replicator, err error) {
+	switch judge(err) {
+	case moved:
+		f.touch(r)
+	case noMemory:
+		wait := min(starvedMin<<min(r.starved, 16), starvedMax)
+		r.starved++
+		f.retryLater(r, wait)
+	case noSpace:
 		f.log.Warn("storage full, link waits", "topic", r.Topic, "partition", r.Partition.Index, "err", err)
-		f.retryLater(r, f.cfg.BackoffMax)
-	case errors.Is(err, ErrOverlap):
+		f.troubled(r, full, Event{Err: err})
+		f.retryLater(r, f.cfg.RefusedWait)
+	case fenced:
+		r.detach()
+	case wrongByte:
 		f.refuse(r, err)
 	default:
 		f.fault(r, err)
 	}
+}
+
+// troubled tells the control plane, once, what a partition waits for.
+func (f *Fetcher) troubled(r *Replicator, t trouble, e Event) {
+	if r.trouble == t {
+		return
+	}
+	r.trouble = t
+	e.Kind = Refused
+	f.tell(r, e)
+}
+
+// accepted tells that the wait is over.
+func (f *Fetcher) accepted(r *Replicator) {
+	r.trouble = calm
+	f.tell(r, Event{Kind: Accepted})
+}
+
+func (f *Fetcher) tell(r *Replicator, e Event) {
+	e.Partition, e.Topic, e.Term, e.Broker = r.Partition, r.Topic, r.Term, f.broker
+	f.report(e)
 }
 
 // fault stops a partition and tells why.
@@ -123,10 +160,8 @@ func (f *Fetcher) fault(r *Replicator, err error) {
 
 // stop takes a partition out until the control plane says how to go on.
 func (f *Fetcher) stop(r *Replicator, e Event) {
-	f.remove(r)
-	r.phase = stopped
-	e.Partition, e.Topic, e.Broker = r.Partition, r.Topic, f.broker
-	f.report(e)
+	r.detach()
+	f.tell(r, e)
 }
 
 // partitionEnd takes in what follows a partition's records.
@@ -139,7 +174,7 @@ func (f *Fetcher) partitionEnd(r *Replicator, h *kafkaproto.FetchPartitionHead) 
 		f.count.failed(ErrorOffset, f.broker.Addr)
 		f.stop(r, Event{Kind: Misaligned})
 	default:
-		r.followStart()
+		r.followStart(f.shard)
 	}
 }
 
@@ -155,7 +190,8 @@ func (f *Fetcher) partitionError(r *Replicator, code kafkaproto.ErrorCode) {
 		f.stop(r, Event{Kind: LeaderMoved, Code: code})
 	default:
 		f.count.failed(ErrorRefused, f.broker.Addr)
-		f.report(Event{Kind: Refused, Partition: r.Partition, Topic: r.Topic, Broker: f.broker, Code: code})
+		f.log.Warn("the source refuses a partition", "topic", r.Topic, "partition", r.Partition.Index, "code", code)
+		f.troubled(r, refused, Event{Code: code})
 		f.retryLater(r, f.cfg.RefusedWait)
 	}
 }
@@ -169,16 +205,17 @@ func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	f.suspect.clear()
 	f.stopTimer()
 	f.state = idle
-	if s.ErrorCode != 0 {
-		f.session.reset()
-	} else {
-		f.session.answered(s.SessionID)
-	}
-	f.fetchBytes = min(f.fetchBytes*2, f.cfg.FetchMaxBytes)
 	wait := min(time.Duration(max(s.ThrottleMillis, 0))*time.Millisecond, f.cfg.ThrottleMax)
-	if s.ErrorCode != 0 {
+	switch kafkaproto.ErrorCode(s.ErrorCode) {
+	case kafkaproto.None:
+		f.session.answered(s.SessionID)
+	case kafkaproto.FetchSessionIDNotFound:
+		f.session.reset()
+	default:
+		f.session.renew()
 		wait = max(wait, f.cfg.BackoffMin)
 	}
+	f.fetchBytes = min(f.fetchBytes*2, f.cfg.FetchMaxBytes)
 	if wait == 0 {
 		f.next()
 		return

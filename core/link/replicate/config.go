@@ -10,6 +10,7 @@ type Config struct {
 	ClientID string // names this link in the source's logs and quotas
 	Rack     string // lets the source prefer a near replica (KIP-392); empty: the leader
 
+	FetchMinBytes     int           // the source waits MaxWait for so many
 	FetchMaxBytes     int           // of one answer
 	PartitionMaxBytes int           // of one partition in an answer; one larger batch still comes whole
 	RecordsMax        int           // of one partition in an answer, believed from a source
@@ -18,7 +19,7 @@ type Config struct {
 	RequestTimeout    time.Duration // on top of MaxWait, without progress
 	BackoffMin        time.Duration // between connection attempts, doubling
 	BackoffMax        time.Duration
-	RefusedWait       time.Duration // before a partition the source refuses is asked for again
+	RefusedWait       time.Duration // before a partition is asked for again that the source refuses or the disk has no room for
 	ThrottleMax       time.Duration // the longest throttle of a source that is honoured
 
 	Now func() time.Time
@@ -28,6 +29,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		ClientID:          "umbra-link",
+		FetchMinBytes:     1,
 		FetchMaxBytes:     16 << 20,
 		PartitionMaxBytes: 1 << 20,
 		RecordsMax:        128 << 20,
@@ -48,6 +50,7 @@ func (c Config) Validate() error {
 		name     string
 		got, min int64
 	}{
+		{"FetchMinBytes", int64(c.FetchMinBytes), 1},
 		{"FetchMaxBytes", int64(c.FetchMaxBytes), fetchBytesMin},
 		{"PartitionMaxBytes", int64(c.PartitionMaxBytes), 1 << 10},
 		{"RecordsMax", int64(c.RecordsMax), int64(c.PartitionMaxBytes)},

@@ -27,14 +27,17 @@ type EventKind uint8
 
 const (
 	// Misaligned: the source refuses our offset or reports a diverging epoch.
-	// The partition is stopped until Worker.Resume.
+	// The partition is stopped until it is assigned again.
 	Misaligned EventKind = iota
 	// LeaderMoved: the broker is not the partition's leader any more, or does
 	// not know it. The partition is stopped until it is assigned again.
 	LeaderMoved
 	// Refused: the source answers the partition with an error that waiting may
-	// cure (authorization, storage). Retried slowly by the Worker itself.
+	// cure (Code), or the local disk is full (Err is segment.ErrNoSpace).
+	// Retried slowly by the Worker itself; reported once, until Accepted.
 	Refused
+	// Accepted: what was Refused goes on.
+	Accepted
 	// Faulted: the bytes are not a copy that may be appended, or the local log
 	// failed. The partition is stopped until it is assigned again.
 	Faulted
@@ -48,6 +51,7 @@ type Event struct {
 	Kind      EventKind
 	Partition shard.PartitionID // unset for BrokerDown and BrokerUp
 	Topic     string
+	Term      int64 // of the assignment the event is about: an older one is history
 	Broker    Broker
 	Code      kafkaproto.ErrorCode // the source's error, for Misaligned, LeaderMoved and Refused
 	Err       error                // what was wrong, for Faulted and BrokerDown

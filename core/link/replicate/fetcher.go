@@ -16,7 +16,7 @@ const (
 	disconnected connState = iota // waiting to dial
 	dialling
 	greeting // ApiVersions asked
-	idle     // ready, nothing asked (no partition to fetch)
+	idle     // ready, nothing asked (no partition to fetch, or a pause the source asked for)
 	fetching // one fetch asked, its answer awaited or arriving
 	closed
 )
@@ -33,8 +33,9 @@ type Fetcher struct {
 	log    rateLog
 	count  *Counters // the Worker's
 
-	topics *topicIndex
-	dirty  []*Replicator // their next fetch differs from what the session knows
+	topics  *topicIndex
+	waiting int           // replicators that come back when their wait is over
+	dirty   []*Replicator // their next fetch differs from what the session knows; nil where one left
 
 	state      connState
 	conn       *shard.Conn
@@ -43,7 +44,7 @@ type Fetcher struct {
 	session    session
 	generation uint64 // of the request being built
 	backoff    backoff
-	timer      *shard.Timer
+	timer      *shard.Timer // of the present state: to dial, to time out, to end a throttle
 
 	fetchBytes int // MaxBytes of the next request: halved when the source cannot deliver in time
 	corr       int32
@@ -61,6 +62,7 @@ type FetcherStats struct {
 	Connects, Disconnects, Requests, Responses int64
 	ReceivedBytes, DiscardedBytes              int64 // discarded: arrived without room for them
 	ThrottledMillis                            int64
+	SessionsLost                               int64 // the source forgot the fetch session
 }
 
 func newFetcher(s *shard.Shard, b Broker, cfg Config, count *Counters, report func(Event), log rateLog) *Fetcher {
@@ -72,7 +74,16 @@ func newFetcher(s *shard.Shard, b Broker, cfg Config, count *Counters, report fu
 }
 
 // add takes a replicator into the next request.
+//
+// A partition that the next request would name as forgotten needs a new
+// session. A source takes what is new in before it takes what is forgotten out,
+// so a partition named as both would be fetched no more; and one that is merely
+// not forgotten would count as told what the last answer said of it, which
+// nobody took in.
 func (f *Fetcher) add(r *Replicator) {
+	if f.session.forgetting(r) {
+		f.session.renew()
+	}
 	f.topics.add(r)
 	r.owner, r.sent, r.phase = f, neverSent, following
 	f.touch(r)
@@ -82,7 +93,7 @@ func (f *Fetcher) add(r *Replicator) {
 // touch notes that a partition's next fetch differs from the last one.
 func (f *Fetcher) touch(r *Replicator) {
 	if !r.dirty {
-		r.dirty = true
+		r.dirty, r.dirtyAt = true, len(f.dirty)
 		f.dirty = append(f.dirty, r)
 	}
 }
@@ -98,7 +109,7 @@ func (f *Fetcher) remove(r *Replicator) {
 	}
 	if r.dirty {
 		r.dirty = false
-		f.dirty = without(f.dirty, r)
+		f.dirty[r.dirtyAt] = nil
 	}
 	r.owner = nil
 	r.abandon()
@@ -111,11 +122,11 @@ func (f *Fetcher) remove(r *Replicator) {
 func (f *Fetcher) next() {
 	switch f.state {
 	case disconnected:
-		if !f.empty() && f.timer == nil {
+		if f.topics.partitions > 0 && f.timer == nil {
 			f.dial()
 		}
 	case idle:
-		if !f.empty() || len(f.session.forgotten) > 0 {
+		if f.timer == nil && (f.topics.partitions > 0 || len(f.session.forgotten) > 0) {
 			f.fetch()
 		}
 	}
@@ -145,30 +156,49 @@ func (f *Fetcher) dialled(attempt uint64, c *shard.Conn, err error) {
 }
 
 // lost handles the end of a connection, however it ended: what was arriving is
-// dropped, the session is forgotten, and the next dial waits for the backoff.
+// dropped, the session is given up, and the next dial waits for the backoff.
 func (f *Fetcher) lost(err error) {
 	if f.state == closed {
 		return
 	}
-	wasUp := f.state == idle || f.state == fetching
+	wasUp := f.connected()
 	f.count.failed(lostKind(err, f.conn != nil), f.broker.Addr)
 	f.conn, f.state = nil, disconnected
 	f.attempt++
 	f.blame(err)
 	f.in.abandon()
-	f.session.reset()
+	f.session.renew()
 	f.topics.each(func(r *Replicator) { r.sent = neverSent })
-	f.stopTimer()
 	if wasUp {
 		f.stats.Disconnects++
+		f.stopNameless()
 	}
 	f.report(Event{Kind: BrokerDown, Broker: f.broker, Err: err})
+	f.stopTimer()
 	wait := f.backoff.next()
 	f.log.Warn("source broker lost", "broker", f.broker.Addr, "err", err, "retry_in", wait)
 	f.timer = f.shard.After(wait, func() {
 		f.timer = nil
 		f.next()
 	})
+}
+
+// stopNameless stops the partitions whose topic has no id: whoever answers at
+// this address the next time may have another topic of that name, and only the
+// control plane can compare them (S6).
+func (f *Fetcher) stopNameless() {
+	if f.topics.withoutID == 0 {
+		return
+	}
+	var list []*Replicator
+	f.topics.each(func(r *Replicator) {
+		if r.SourceID.IsZero() {
+			list = append(list, r)
+		}
+	})
+	for _, r := range list {
+		r.detach()
+	}
 }
 
 // close ends the Fetcher for good.
@@ -189,7 +219,10 @@ func (f *Fetcher) stopTimer() {
 	}
 }
 
-func (f *Fetcher) empty() bool { return f.topics.partitions == 0 }
+// empty: nothing is fetched and nothing will come back by itself.
+func (f *Fetcher) empty() bool { return f.topics.partitions == 0 && f.waiting == 0 }
+
+func (f *Fetcher) connected() bool { return f.state == idle || f.state == fetching }
 
 var errSlowSource = errors.New("the source sends too slowly")
 
@@ -222,12 +255,28 @@ func (f *Fetcher) drop(err error) {
 
 // retryLater leaves a partition out of fetches for a while.
 func (f *Fetcher) retryLater(r *Replicator, wait time.Duration) {
-	f.remove(r)
-	r.phase = backingOff
-	f.shard.After(wait, func() {
-		if r.phase == backingOff && r.owner == nil && f.state != closed {
-			r.phase = following
-			f.add(r)
+	r.detach()
+	r.phase, r.home = backingOff, f
+	f.waiting++
+	r.retry = f.shard.After(wait, func() { f.waitOver(r) })
+}
+
+func (f *Fetcher) endWait(r *Replicator) {
+	r.retry.Stop()
+	r.retry, r.home = nil, nil
+	f.waiting--
+}
+
+// waitOver takes a partition in again. One that waits for the disk goes on
+// waiting while the disk is full: its records would only be thrown away.
+func (f *Fetcher) waitOver(r *Replicator) {
+	f.endWait(r)
+	if r.trouble == full {
+		if judge(r.part.Log.Err()) == noSpace {
+			f.retryLater(r, f.cfg.RefusedWait)
+			return
 		}
-	})
+		f.accepted(r)
+	}
+	f.add(r)
 }

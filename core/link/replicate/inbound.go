@@ -43,6 +43,7 @@ type inbound struct {
 	key     int16
 	version int16
 	corr    int32
+	limit   int // of the frame that is expected, bytes
 	left    int // bytes of the frame that are not consumed yet
 
 	stream      kafkaproto.FetchStream
@@ -59,9 +60,9 @@ func (in *inbound) abandon() {
 	in.target, in.current, in.recordsLeft = nil, nil, 0
 }
 
-// expect says which answer comes next.
-func (in *inbound) expect(key, version int16, corr int32) {
-	in.key, in.version, in.corr, in.stage = key, version, corr, size
+// expect says which answer comes next, and how large it may be.
+func (in *inbound) expect(key, version int16, corr int32, limit int) {
+	in.key, in.version, in.corr, in.limit, in.stage = key, version, corr, limit, size
 }
 
 // Buffers implements shard.Protocol.
@@ -173,8 +174,8 @@ func (in *inbound) parseSize() (bool, error) {
 		return false, nil
 	}
 	n := int(int32(binary.BigEndian.Uint32(b)))
-	if limit := in.f.answerMax(in.key); n < 4 || n > limit {
-		return false, fmt.Errorf("an answer of %d bytes is announced, 4 to %d were expected", n, limit)
+	if n < 4 || n > in.limit {
+		return false, fmt.Errorf("an answer of %d bytes is announced, 4 to %d were expected", n, in.limit)
 	}
 	in.pos += 4
 	in.left, in.stage = n, header

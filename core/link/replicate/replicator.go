@@ -17,9 +17,17 @@ type phase uint8
 
 const (
 	following  phase = iota // in a fetch session, or about to be
-	backingOff              // left out of fetches for a while
-	stopped                 // waits for the control plane: Resume or a new assignment
-	fenced                  // failover has taken the partition: nothing is appended any more
+	backingOff              // left out of fetches until its timer
+	stopped                 // waits for the control plane to assign it again
+)
+
+// trouble is what keeps a partition from going on that clears up by itself.
+type trouble uint8
+
+const (
+	calm    trouble = iota
+	refused         // by the source, with an error code
+	full            // the local disk is
 )
 
 // corruptMax is how often in a row a partition's bytes may be refused before
@@ -28,20 +36,37 @@ const (
 const corruptMax = 2
 
 // Replicator is one partition's copy. It belongs to its shard's loop.
+//
+//	           add                stop (an Event says why)
+//	stopped --------> following --------------------------> stopped
+//	                   |    ^
+//	        retryLater |    | its timer
+//	                   v    |
+//	                 backingOff
+//
+// What may append is not decided here: an append carries the assignment's term,
+// and the log refuses any other (S8).
 type Replicator struct {
 	Assignment
 	work  *Worker
 	part  *shard.Partition
 	phase phase
-	owner *Fetcher  // nil while in no broker's session
-	set   *topicSet // the owner's, nil with it
+	owner *Fetcher     // nil while in no broker's session
+	set   *topicSet    // the owner's, nil with it
+	home  *Fetcher     // that it returns to when its wait is over, nil unless backingOff
+	retry *shard.Timer // its wait, nil unless backingOff
 
-	refused int // corrupt answers in a row
+	corrupt int     // corrupt answers in a row
+	trouble trouble // told to the control plane
+	slow    int     // how often in a row it held up its connection
+	starved int     // answers in a row that found no memory
 
 	// What the session at the source knows of us; see session.go.
 	sent     sentState
 	dirty    bool // in the owner's dirty list
+	dirtyAt  int  // where, if dirty
 	progress Progress
+	trim     trim
 
 	// One answer in flight.
 	reservation []byte // nil: the bytes are read and thrown away
@@ -65,7 +90,7 @@ type Progress struct {
 }
 
 func newReplicator(w *Worker, a Assignment, p *shard.Partition) *Replicator {
-	return &Replicator{Assignment: a, work: w, part: p, sent: neverSent,
+	return &Replicator{Assignment: a, work: w, part: p, phase: stopped, sent: neverSent,
 		progress: Progress{SourceHighWatermark: -1, SourceStart: -1}}
 }
 
@@ -87,8 +112,7 @@ func (r *Replicator) noteCaughtUp(now time.Time) {
 	}
 }
 
-// begin makes room for n record bytes. Without room, or while the log is busy,
-// the bytes are discarded and asked for again: memory is bounded, lag is not.
+// begin makes room for n record bytes.
 //
 // The answer must be to a fetch at the log's present end. A log whose disk is
 // full takes back what it could not write, and its end moves down; batches
@@ -96,12 +120,9 @@ func (r *Replicator) noteCaughtUp(now time.Time) {
 func (r *Replicator) begin(n int) error {
 	r.filled, r.reservation = 0, nil
 	if r.part.Log.EndOffset() != r.sent.offset {
-		return nil
+		return errMoved
 	}
 	b, err := r.part.Log.Reserve(n)
-	if errors.Is(err, buf.ErrBudget) || errors.Is(err, segment.ErrBusy) {
-		return nil
-	}
 	if err != nil {
 		return fmt.Errorf("reserve %d bytes for topic %q partition %d: %w", n, r.Topic, r.Partition.Index, err)
 	}
@@ -109,6 +130,10 @@ func (r *Replicator) begin(n int) error {
 	r.verifier.Reset(r.sent.offset)
 	return nil
 }
+
+// errMoved: the log's end is not where the answer was asked for; it is asked
+// for again from where the end is now.
+var errMoved = errors.New("the log's end moved while an answer was on its way")
 
 // arrived checks n more bytes while they are still in the core's cache.
 func (r *Replicator) arrived(n int) error {
@@ -124,19 +149,28 @@ func (r *Replicator) abandon() {
 	}
 }
 
+// ErrOverlap says that a source sent a batch that lies across the shadow's end.
+var ErrOverlap = errors.New("a batch overlaps what is held already")
+
+// ErrNoWholeBatch says that a source sent records of which no batch is whole.
+// From Fetch v3 on a source sends at least one whole batch or nothing (KIP-74).
+var ErrNoWholeBatch = errors.New("records without one whole batch")
+
 // finish appends what arrived: every complete, verified batch that the log
-// does not hold yet. A batch cut short at the end is normal and is dropped.
+// does not hold yet. A batch cut short behind a whole one is normal and is
+// dropped.
 func (r *Replicator) finish(now time.Time) error {
-	if r.reservation == nil {
-		return nil
-	}
 	r.reservation = nil
 	arrived := r.verifier.Batches()
 	for i := range arrived {
 		r.work.counters.FetchedRecords += int64(arrived[i].Count)
 	}
+	if r.part.Log.EndOffset() != r.sent.offset {
+		r.part.Log.Release()
+		return errMoved
+	}
 	heads, skip, err := r.unheld(arrived)
-	if err != nil || len(heads) == 0 || r.part.Log.EndOffset() != r.sent.offset {
+	if err != nil {
 		r.part.Log.Release()
 		return err
 	}
@@ -146,12 +180,9 @@ func (r *Replicator) finish(now time.Time) error {
 	r.count(heads)
 	r.noteCaughtUp(now)
 	r.measure(now)
-	r.refused = 0
+	r.corrupt, r.starved, r.slow = 0, 0, 0
 	return nil
 }
-
-// ErrOverlap says that a source sent a batch that lies across the shadow's end.
-var ErrOverlap = errors.New("a batch overlaps what is held already")
 
 // unheld drops the leading batches that the log already holds: a fetch may
 // return a batch that begins below the offset asked for. A batch that holds
@@ -164,10 +195,10 @@ func (r *Replicator) unheld(heads []batch.Head) (rest []batch.Head, skip int, er
 		heads = heads[1:]
 	}
 	if len(heads) == 0 {
-		return nil, skip, nil
+		return nil, 0, fmt.Errorf("%w: %d bytes, the batch in them claims %d", ErrNoWholeBatch, r.filled, r.verifier.Pending())
 	}
 	if first := heads[0]; first.BaseOffset < end && r.part.Log.StartOffset() != end {
-		return nil, skip, fmt.Errorf("%w: batch %d..%d, the shadow ends at %d", ErrOverlap, first.BaseOffset, first.LastOffset, end)
+		return nil, 0, fmt.Errorf("%w: batch %d..%d, the shadow ends at %d", ErrOverlap, first.BaseOffset, first.LastOffset, end)
 	}
 	return heads, skip, nil
 }
@@ -185,27 +216,40 @@ func (r *Replicator) count(heads []batch.Head) {
 	r.work.counters.WrittenRecords += records
 }
 
-// followStart moves the log's start to the source's (S5). It is called for
-// every answer, with or without records, and never lets the start overtake
-// either the source's or what is held here; an overtaken end is a gap, which
-// the control plane records first.
-func (r *Replicator) followStart() {
-	to := r.progress.SourceStart
-	if to > r.part.Log.StartOffset() && to <= r.part.Log.EndOffset() {
-		r.part.Log.SetStart(to, func(error) {}) // a failure has failed the Log, which reports itself
-	}
-}
-
-// lastEpoch is what the source checks our history against (KIP-595).
+// lastEpoch is what the source checks our history against (KIP-595). An empty
+// log has no history, whatever epochs it once held.
 func (r *Replicator) lastEpoch() int32 {
-	if e, ok := r.part.Log.LatestEpoch(); ok {
+	if e, ok := r.part.Log.LatestEpoch(); ok && r.part.Log.EndOffset() > r.part.Log.StartOffset() {
 		return e
 	}
 	return -1
 }
 
-// appendError sorts an error of the log: a storage that is full clears up by
-// itself, a stale term means failover was faster, the rest stops the partition.
-func appendError(err error) (retry, fencedOff bool) {
-	return errors.Is(err, segment.ErrNoSpace), errors.Is(err, segment.ErrStaleTerm)
+// outcome is what an error of the local log means for a partition.
+type outcome uint8
+
+const (
+	failed    outcome = iota // the partition stops
+	fenced                   // failover or a fault was faster, or the partition is being removed
+	noSpace                  // the disk is full: it clears up by itself
+	noMemory                 // so is this, soon
+	moved                    // ask again from the present end
+	wrongByte                // the source's fault
+)
+
+// judge sorts an error of the log.
+func judge(err error) outcome {
+	switch {
+	case errors.Is(err, errMoved):
+		return moved
+	case errors.Is(err, segment.ErrNoSpace):
+		return noSpace
+	case errors.Is(err, buf.ErrBudget), errors.Is(err, segment.ErrBusy):
+		return noMemory
+	case errors.Is(err, segment.ErrStaleTerm), errors.Is(err, segment.ErrClosed):
+		return fenced
+	case errors.Is(err, ErrOverlap), errors.Is(err, ErrNoWholeBatch), errors.Is(err, segment.ErrOutOfOrder):
+		return wrongByte
+	}
+	return failed
 }

@@ -74,10 +74,10 @@ func (f *Fetcher) fetch() {
 	f.state = fetching
 	f.askedAt = f.cfg.Now()
 	f.stats.Requests++
-	f.fetchRequest(&f.request)
-	f.in.version = f.requestVersion()
-	f.send(kafkaproto.KeyFetch, f.in.version, func(w *kafkaproto.Writer) {
-		f.request.Encode(w, f.in.version)
+	version := f.requestVersion()
+	f.fetchRequest(&f.request, version >= fetchByID)
+	f.send(kafkaproto.KeyFetch, version, func(w *kafkaproto.Writer) {
+		f.request.Encode(w, version)
 	})
 	f.watch()
 }
@@ -93,6 +93,6 @@ func (f *Fetcher) send(key, version int16, body func(*kafkaproto.Writer)) {
 	body(&w)
 	w.EndFrame(start, 0)
 	f.out = w.Bytes()
-	f.in.expect(key, version, f.corr)
+	f.in.expect(key, version, f.corr, f.answerMax(key))
 	f.conn.Write(buf.Span{Bytes: f.out})
 }

@@ -1,6 +1,8 @@
 package replicate
 
 import (
+	"slices"
+
 	"umbra/kafkaproto"
 )
 
@@ -9,10 +11,11 @@ import (
 // The source keeps its half; session is ours. A source that refuses sessions
 // answers with id 0 and gets full requests.
 type session struct {
-	id    int32
+	id    int32 // also while epoch is 0: the request for a new session then ends the old one at the source
 	epoch int32 // of the next request; 0 asks for a new session
+	byID  bool  // the session names topics by id
 	// forgotten left the session since the last request.
-	forgotten []kafkaproto.FetchRequestForgottenTopic
+	forgotten map[topicKey]*kafkaproto.FetchRequestForgottenTopic
 }
 
 // sentState is what the session knows about a partition.
@@ -24,8 +27,13 @@ type sentState struct {
 
 var neverSent = sentState{offset: -1}
 
-// reset forgets the session: the next request is full.
+// reset forgets the session: the source does not have it any more.
 func (s *session) reset() { *s = session{} }
+
+// renew asks for a new session in place of the present one. Sources keep a
+// bounded number of sessions for all their readers; one that is left behind
+// would push out somebody else's.
+func (s *session) renew() { *s = session{id: s.id} }
 
 // answered notes the response to the last request. Epochs wrap to 1: 0 and -1
 // have meanings of their own.
@@ -44,27 +52,61 @@ func (s *session) answered(id int32) {
 // knows already.
 func (s *session) incremental() bool { return s.epoch > 0 }
 
+// forget takes a partition out of the source's half of the session.
+func (s *session) forget(r *Replicator) {
+	r.sent = neverSent
+	if !s.incremental() {
+		return
+	}
+	if s.forgotten == nil {
+		s.forgotten = map[topicKey]*kafkaproto.FetchRequestForgottenTopic{}
+	}
+	key := keyOf(r.Topic, r.SourceID)
+	t := s.forgotten[key]
+	if t == nil {
+		t = &kafkaproto.FetchRequestForgottenTopic{Topic: r.Topic, TopicID: r.SourceID}
+		s.forgotten[key] = t
+	}
+	t.Partitions = append(t.Partitions, r.Partition.Index)
+}
+
+// forgetting reports whether the next request takes r's partition out.
+func (s *session) forgetting(r *Replicator) bool {
+	t := s.forgotten[keyOf(r.Topic, r.SourceID)]
+	return t != nil && slices.Contains(t.Partitions, r.Partition.Index)
+}
+
 // fetchRequest builds the next request into req, which is re-used. Partitions
 // that left the session since the last request are named as forgotten.
-func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest) {
-	topics := req.Topics[:0]
+func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest, byID bool) {
+	if f.session.byID != byID {
+		f.session.renew() // a session keeps the form it began with
+	}
+	topics, forgotten := req.Topics[:0], req.ForgottenTopics[:0]
 	*req = kafkaproto.NewFetchRequest()
 	req.MaxWaitMillis = int32(f.cfg.MaxWait.Milliseconds())
-	req.MinBytes = 1
+	req.MinBytes = int32(f.cfg.FetchMinBytes)
 	req.MaxBytes = int32(f.fetchBytes)
+	f.session.byID = byID
 	req.SessionID, req.SessionEpoch = f.session.id, f.session.epoch
-	req.Topics, req.Rack = topics, f.cfg.Rack
+	req.Topics, req.ForgottenTopics, req.Rack = topics, forgotten, f.cfg.Rack
 	f.generation++
 	if f.session.incremental() {
-		req.ForgottenTopics = f.session.forgotten
+		for _, t := range f.session.forgotten {
+			req.ForgottenTopics = append(req.ForgottenTopics, *t)
+		}
 		for _, r := range f.dirty {
-			f.ask(req, r)
+			if r != nil {
+				f.ask(req, r)
+			}
 		}
 	} else {
 		f.topics.each(func(r *Replicator) { f.ask(req, r) })
 	}
 	for _, r := range f.dirty {
-		r.dirty = false
+		if r != nil {
+			r.dirty = false
+		}
 	}
 	f.dirty = f.dirty[:0]
 	f.session.forgotten = nil
@@ -112,20 +154,4 @@ func (r *Replicator) want() sentState {
 		lastEpoch:   r.lastEpoch(),
 		leaderEpoch: r.LeaderEpoch,
 	}
-}
-
-// forget takes a partition out of the source's half of the session.
-func (s *session) forget(r *Replicator) {
-	r.sent = neverSent
-	if !s.incremental() {
-		return
-	}
-	for i := range s.forgotten {
-		if s.forgotten[i].Topic == r.Topic && s.forgotten[i].TopicID == r.SourceID {
-			s.forgotten[i].Partitions = append(s.forgotten[i].Partitions, r.Partition.Index)
-			return
-		}
-	}
-	s.forgotten = append(s.forgotten, kafkaproto.FetchRequestForgottenTopic{
-		Topic: r.Topic, TopicID: r.SourceID, Partitions: []int32{r.Partition.Index}})
 }

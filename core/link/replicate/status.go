@@ -37,23 +37,28 @@ func (w *Worker) Status(id shard.PartitionID) (PartitionStatus, bool) {
 }
 
 // VisitFollowing calls do for every partition that is in a fetcher's hands,
-// connected or not. Loop only.
-func (w *Worker) VisitFollowing(do func(Assignment)) {
+// connected or not. waits is what it waits for, as the last Refused event about
+// it said. Loop only.
+func (w *Worker) VisitFollowing(do func(a Assignment, waits Waits)) {
 	for _, r := range w.all {
-		if r.owner != nil || r.phase == backingOff {
-			do(r.Assignment)
+		if r.phase != stopped {
+			do(r.Assignment, Waits{Refused: r.trouble == refused, Full: r.trouble == full})
 		}
 	}
 }
 
-// VisitBrokers calls do for every source broker this shard is assigned to.
-func (w *Worker) VisitBrokers(do func(Broker, bool, FetcherStats)) {
-	for _, f := range w.fetchers {
-		do(f.broker, f.connected(), f.stats)
-	}
+// Waits is what a partition waits for that clears up by itself.
+type Waits struct {
+	Refused bool // by the source
+	Full    bool // the local disk
 }
 
-func (f *Fetcher) connected() bool { return f.state == idle || f.state == fetching }
+// VisitBrokers calls do for every source broker this shard is assigned to.
+func (w *Worker) VisitBrokers(do func(b Broker, connected bool, answered time.Time, s FetcherStats)) {
+	for _, f := range w.fetchers {
+		do(f.broker, f.connected(), f.answeredAt, f.stats)
+	}
+}
 
 func (r *Replicator) status() PartitionStatus {
 	st := PartitionStatus{Partition: r.Partition, Topic: r.Topic, Broker: r.Broker, LeaderEpoch: r.LeaderEpoch,

@@ -9,6 +9,9 @@ import (
 // partition's records before that partition is left out.
 const suspectMax = 3
 
+// slowWaitMax bounds how often the wait of a partition that trickles doubles.
+const slowWaitMax = 6
+
 // suspect remembers whose records were arriving when a connection had to be
 // ended. A partition whose answer cannot be received (a lying length, bytes
 // that trickle) would otherwise hold up every other partition of its broker
@@ -25,7 +28,8 @@ func (s *suspect) on(r *Replicator) { s.now = r }
 // clear forgets everything: an answer came in whole.
 func (s *suspect) clear() { *s = suspect{} }
 
-// ended returns the partition to leave out, if it is time to.
+// ended returns the partition to leave out, if it is time to. One that was left
+// out before has used up its credit.
 func (s *suspect) ended() *Replicator {
 	r := s.now
 	s.now = nil
@@ -35,7 +39,7 @@ func (s *suspect) ended() *Replicator {
 	if r != s.last {
 		s.last, s.times = r, 0
 	}
-	if s.times++; s.times < suspectMax {
+	if s.times++; s.times < suspectMax && r.slow == 0 {
 		return nil
 	}
 	s.clear()
@@ -46,7 +50,8 @@ func (s *suspect) ended() *Replicator {
 var ErrProtocol = errors.New("protocol violation by the source")
 
 // blame leaves out the partition for which connections keep being ended: for
-// good when the source lies, for a while when it is only slow.
+// good when the source lies, for a while when it is only slow, longer each
+// time.
 func (f *Fetcher) blame(err error) {
 	lies, slow := errors.Is(err, ErrProtocol), errors.Is(err, errSlowSource)
 	if !lies && !slow {
@@ -59,7 +64,9 @@ func (f *Fetcher) blame(err error) {
 	case lies:
 		f.fault(r, fmt.Errorf("%d connections in a row had to be ended inside this partition's records: %w", suspectMax, err))
 	default:
-		f.log.Warn("partition left out for a while: its bytes trickle", "topic", r.Topic, "partition", r.Partition.Index, "wait", f.cfg.RefusedWait)
-		f.retryLater(r, f.cfg.RefusedWait)
+		wait := f.cfg.RefusedWait << min(r.slow, slowWaitMax)
+		r.slow++
+		f.log.Warn("partition left out for a while: its bytes trickle", "topic", r.Topic, "partition", r.Partition.Index, "wait", wait)
+		f.retryLater(r, wait)
 	}
 }

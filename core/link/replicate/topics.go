@@ -2,8 +2,24 @@ package replicate
 
 import "umbra/kafkaproto"
 
+// topicKey is what a topic is called at the source: by its id, and by its name
+// where it has none. A topic that was deleted and created again has another id
+// and is another topic.
+type topicKey struct {
+	id   kafkaproto.TopicID
+	name string // "" with an id
+}
+
+func keyOf(name string, id kafkaproto.TopicID) topicKey {
+	if id.IsZero() {
+		return topicKey{name: name}
+	}
+	return topicKey{id: id}
+}
+
 // topicSet is the partitions of one topic that a Fetcher follows.
 type topicSet struct {
+	key      topicKey
 	name     string
 	sourceID kafkaproto.TopicID
 	byIndex  map[int32]*Replicator
@@ -15,38 +31,29 @@ type topicSet struct {
 }
 
 // topicIndex finds a Replicator by what an answer calls it: by topic name up
-// to Fetch v12, by topic id from v13 on. A topic that was deleted and created
-// again has another id and is another set.
+// to Fetch v12, by topic id from v13 on.
 type topicIndex struct {
-	byName     map[string]*topicSet
-	byID       map[kafkaproto.TopicID]*topicSet
+	sets       map[topicKey]*topicSet
+	byName     map[string]*topicSet // of two topics of one name, the last one added
 	partitions int
 	withoutID  int // topics whose source has no ids
 }
 
 func newTopicIndex() *topicIndex {
-	return &topicIndex{byName: map[string]*topicSet{}, byID: map[kafkaproto.TopicID]*topicSet{}}
-}
-
-func (x *topicIndex) set(name string, id kafkaproto.TopicID) *topicSet {
-	if !id.IsZero() {
-		return x.byID[id]
-	}
-	return x.byName[name]
+	return &topicIndex{sets: map[topicKey]*topicSet{}, byName: map[string]*topicSet{}}
 }
 
 func (x *topicIndex) add(r *Replicator) {
-	t := x.set(r.Topic, r.SourceID)
+	key := keyOf(r.Topic, r.SourceID)
+	t := x.sets[key]
 	if t == nil {
-		t = &topicSet{name: r.Topic, sourceID: r.SourceID, byIndex: map[int32]*Replicator{}}
-		x.byName[t.name] = t
+		t = &topicSet{key: key, name: r.Topic, sourceID: r.SourceID, byIndex: map[int32]*Replicator{}}
+		x.sets[key], x.byName[t.name] = t, t
 		if t.sourceID.IsZero() {
 			x.withoutID++
-		} else {
-			x.byID[t.sourceID] = t
 		}
 	}
-	if old := t.byIndex[r.Partition.Index]; old == nil {
+	if t.byIndex[r.Partition.Index] == nil {
 		x.partitions++
 	}
 	t.byIndex[r.Partition.Index] = r
@@ -56,23 +63,25 @@ func (x *topicIndex) add(r *Replicator) {
 func (x *topicIndex) remove(r *Replicator) {
 	t := r.set
 	r.set = nil
+	if t.byIndex[r.Partition.Index] != r {
+		return
+	}
 	delete(t.byIndex, r.Partition.Index)
 	x.partitions--
 	if len(t.byIndex) > 0 {
 		return
 	}
+	delete(x.sets, t.key)
 	if x.byName[t.name] == t {
 		delete(x.byName, t.name)
 	}
 	if t.sourceID.IsZero() {
 		x.withoutID--
-	} else {
-		delete(x.byID, t.sourceID)
 	}
 }
 
 func (x *topicIndex) each(do func(*Replicator)) {
-	for _, t := range x.byName {
+	for _, t := range x.sets {
 		for _, r := range t.byIndex {
 			do(r)
 		}
@@ -84,19 +93,10 @@ func (x *topicIndex) each(do func(*Replicator)) {
 func (x *topicIndex) find(name string, id kafkaproto.TopicID, index int32) *Replicator {
 	t := x.byName[name]
 	if !id.IsZero() {
-		t = x.byID[id]
+		t = x.sets[topicKey{id: id}]
 	}
 	if t == nil {
 		return nil
 	}
 	return t.byIndex[index]
-}
-
-func without[T comparable](list []T, x T) []T {
-	for i := range list {
-		if list[i] == x {
-			return append(list[:i], list[i+1:]...)
-		}
-	}
-	return list
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"umbra/kafkaproto"
@@ -19,23 +22,36 @@ type Config struct {
 	Dial      Dialer
 }
 
-// Client asks a source cluster about its topics. It is for one goroutine. It
-// keeps one connection per broker and drops a connection after any error.
+// idleConnsMax bounds the connections to one broker that are kept for later.
+const idleConnsMax = 2
+
+// Client asks a source cluster about its topics, from any goroutine. Every call
+// has a connection to itself while it lasts, so that one which hangs holds up no
+// other; a connection is dropped after any error.
 type Client struct {
-	cfg     Config
-	conns   map[string]*conn
-	cluster *Cluster // of the last Metadata call, nil before
+	cfg Config
+
+	mu      sync.Mutex         // guards the rest: calls run side by side
+	idle    map[string][]*conn // by address
+	cluster *Cluster           // of the last Metadata call, nil before
+	closed  bool
 }
 
 // New makes a Client; it connects at the first call.
-func New(cfg Config) *Client { return &Client{cfg: cfg, conns: map[string]*conn{}} }
+func New(cfg Config) *Client { return &Client{cfg: cfg, idle: map[string][]*conn{}} }
 
-// Close closes every connection; the Client may be used again.
+// Close closes the connections that are not in use; those in use close when
+// their call ends.
 func (c *Client) Close() {
-	for addr, cn := range c.conns {
-		cn.Close()
-		delete(c.conns, addr)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, list := range c.idle {
+		for _, cn := range list {
+			cn.Close()
+		}
 	}
+	clear(c.idle)
 }
 
 // Cluster is a source as its metadata describes it.
@@ -66,45 +82,104 @@ type Partition struct {
 	Err         kafkaproto.ErrorCode
 }
 
+// metadataStagger is how long one address has to answer before the next one is
+// asked as well. A broker that is gone without a trace answers nothing for as
+// long as the request's timeout.
+const metadataStagger = time.Second
+
 // Metadata reads the cluster and, of all its topics, those the source lets us
-// see. It tries the brokers known from before, then the bootstrap addresses.
+// see. It asks the broker that answered last, the bootstrap addresses and the
+// brokers known from before, in that order, the next when one fails or takes
+// longer than metadataStagger; the first good answer counts.
 func (c *Client) Metadata(ctx context.Context) (*Cluster, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		cl  *Cluster
+		err error
+	}
+	addrs := c.candidates()
+	answers := make(chan answer, len(addrs))
+	next, running := 0, 0
+	ask := func() {
+		addr := addrs[next]
+		next, running = next+1, running+1
+		go func() { // ends with its request, which ends with ctx
+			cl, err := c.metadataFrom(ctx, addr)
+			answers <- answer{cl, err}
+		}()
+	}
 	var errs []error
-	for _, addr := range c.candidates() {
-		cl, err := c.metadataFrom(ctx, addr)
-		if err == nil {
-			c.cluster = cl
-			return cl, nil
+	for ask(); running > 0; {
+		timer := time.NewTimer(metadataStagger)
+		select {
+		case a := <-answers:
+			timer.Stop()
+			if a.err == nil {
+				c.mu.Lock()
+				c.cluster = a.cl
+				c.mu.Unlock()
+				return a.cl, nil
+			}
+			running--
+			errs = append(errs, a.err)
+			if ctx.Err() != nil {
+				return nil, errors.Join(errs...)
+			}
+		case <-timer.C:
 		}
-		errs = append(errs, err)
-		if ctx.Err() != nil {
-			break
+		if next < len(addrs) {
+			ask()
 		}
 	}
 	return nil, errors.Join(errs...)
 }
 
-// candidates are the configured addresses first: they are what an operator
-// changes when the source moves.
+// candidates are the addresses to ask, each once.
 func (c *Client) candidates() []string {
-	out := append([]string(nil), c.cfg.Bootstrap...)
-	seen := map[string]bool{}
-	for _, a := range out {
-		seen[a] = true
-	}
-	if c.cluster != nil {
-		for _, a := range c.cluster.Brokers {
-			if !seen[a] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []string
+	add := func(addrs ...string) {
+		for _, a := range addrs {
+			if !slices.Contains(out, a) {
 				out = append(out, a)
 			}
+		}
+	}
+	if c.cluster != nil {
+		add(c.cluster.Via)
+	}
+	add(c.cfg.Bootstrap...)
+	if c.cluster != nil {
+		for _, id := range slices.Sorted(maps.Keys(c.cluster.Brokers)) {
+			add(c.cluster.Brokers[id])
 		}
 	}
 	return out
 }
 
+// Describe asks a broker about topics by name: one that is missing in the list
+// of all topics may be gone or merely hidden. Err tells.
+func (c *Client) Describe(ctx context.Context, addr string, names []string) ([]Topic, error) {
+	req := kafkaproto.MetadataRequest{}
+	for i := range names {
+		req.Topics = append(req.Topics, kafkaproto.MetadataRequestTopic{Topic: &names[i]})
+	}
+	cl, err := c.askMetadata(ctx, addr, &req)
+	if err != nil {
+		return nil, err
+	}
+	return cl.Topics, nil
+}
+
 func (c *Client) metadataFrom(ctx context.Context, addr string) (*Cluster, error) {
+	return c.askMetadata(ctx, addr, &kafkaproto.MetadataRequest{})
+}
+
+func (c *Client) askMetadata(ctx context.Context, addr string, req *kafkaproto.MetadataRequest) (*Cluster, error) {
 	var resp kafkaproto.MetadataResponse
-	v, err := c.call(ctx, addr, kafkaproto.KeyMetadata, &kafkaproto.MetadataRequest{}, &resp)
+	v, err := c.call(ctx, addr, kafkaproto.KeyMetadata, req, &resp)
 	if err != nil {
 		return nil, err
 	}
@@ -150,28 +225,52 @@ func (c *Client) call(ctx context.Context, addr string, key int16, req, resp kaf
 }
 
 func (c *Client) callUpTo(ctx context.Context, addr string, key, limit int16, req, resp kafkaproto.Message) (int16, error) {
-	cn, err := c.conn(ctx, addr)
-	if err != nil {
-		return 0, err
+	cn, kept := c.take(addr)
+	if !kept {
+		var err error
+		if cn, err = open(ctx, c.cfg.Dial, addr, c.cfg.ClientID, c.cfg.Timeout); err != nil {
+			return 0, err
+		}
 	}
 	v, err := cn.callUpTo(ctx, key, limit, req, resp)
 	if err != nil && !errors.Is(err, ErrUnsupported) {
 		cn.Close()
-		delete(c.conns, addr)
+		if kept && ctx.Err() == nil && !isTimeout(err) {
+			// A connection that lay idle may have been closed by the broker; that
+			// says nothing about the broker now.
+			return c.callUpTo(ctx, addr, key, limit, req, resp)
+		}
+		return v, err
 	}
+	c.keep(addr, cn)
 	return v, err
 }
 
-func (c *Client) conn(ctx context.Context, addr string) (*conn, error) {
-	if cn := c.conns[addr]; cn != nil {
-		return cn, nil
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func (c *Client) take(addr string) (*conn, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.idle[addr]
+	if len(list) == 0 {
+		return nil, false
 	}
-	cn, err := open(ctx, c.cfg.Dial, addr, c.cfg.ClientID, c.cfg.Timeout)
-	if err != nil {
-		return nil, err
+	cn := list[len(list)-1]
+	c.idle[addr] = list[:len(list)-1]
+	return cn, true
+}
+
+func (c *Client) keep(addr string, cn *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.idle[addr]) >= idleConnsMax {
+		cn.Close()
+		return
 	}
-	c.conns[addr] = cn
-	return cn, nil
+	c.idle[addr] = append(c.idle[addr], cn)
 }
 
 // Leader returns the address of a partition's leader as of the last Metadata.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"umbra/kafkaproto"
 )
@@ -33,15 +34,37 @@ type Offset struct {
 // Offsets looks up every place at a time in ms, or at
 // kafkaproto.TimestampEarliest or TimestampLatest (the high watermark). An
 // unreachable leader is an error of its partitions only.
+// Leaders are asked side by side.
 func (c *Client) Offsets(ctx context.Context, at int64, places []Place) map[PartitionKey]Offset {
-	out := make(map[PartitionKey]Offset, len(places))
-	for addr, group := range byLeader(places) {
+	return perLeader(places, func(addr string, group []Place, out map[PartitionKey]Offset) {
 		if err := c.offsetsFrom(ctx, addr, at, group, out); err != nil {
 			for _, p := range group {
 				out[p.PartitionKey] = Offset{Offset: -1, Epoch: -1, Err: err}
 			}
 		}
+	})
+}
+
+// perLeader asks every leader about its partitions, side by side: one that
+// hangs must not hold up the answers of the others for longer than its own.
+func perLeader[A any](places []Place, ask func(addr string, group []Place, out map[PartitionKey]A)) map[PartitionKey]A {
+	out := make(map[PartitionKey]A, len(places))
+	var mu sync.Mutex // guards out: leaders answer side by side
+	var wg sync.WaitGroup
+	for addr, group := range byLeader(places) {
+		wg.Go(func() {
+			answers := make(map[PartitionKey]A, len(group))
+			ask(addr, group, answers)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, p := range group { // and nothing that was not asked for
+				if a, ok := answers[p.PartitionKey]; ok {
+					out[p.PartitionKey] = a
+				}
+			}
+		})
 	}
+	wg.Wait()
 	return out
 }
 
@@ -84,19 +107,17 @@ type EpochEnd struct {
 // KIP-320). A source without OffsetForLeaderEpoch v2 (before Kafka 2.1) knows
 // none.
 func (c *Client) EpochEnds(ctx context.Context, epochs map[PartitionKey]int32, places []Place) map[PartitionKey]EpochEnd {
-	out := make(map[PartitionKey]EpochEnd, len(places))
-	for addr, group := range byLeader(places) {
+	return perLeader(places, func(addr string, group []Place, out map[PartitionKey]EpochEnd) {
 		err := c.epochEndsFrom(ctx, addr, epochs, group, out)
 		if errors.Is(err, ErrUnsupported) {
 			err = nil
 		} else if err == nil {
-			continue
+			return
 		}
 		for _, p := range group {
 			out[p.PartitionKey] = EpochEnd{Epoch: -1, End: -1, Err: err}
 		}
-	}
-	return out
+	})
 }
 
 func (c *Client) epochEndsFrom(ctx context.Context, addr string, epochs map[PartitionKey]int32, group []Place, out map[PartitionKey]EpochEnd) error {

@@ -14,6 +14,7 @@ const (
 	SourceDiverged        Code = "SOURCE_DIVERGED"
 	SourceShrunk          Code = "SOURCE_PARTITIONS_SHRUNK"
 	SourceAuthorization   Code = "SOURCE_AUTHORIZATION"
+	SourceRefuses         Code = "SOURCE_REFUSES"
 	SourceUnreachable     Code = "SOURCE_UNREACHABLE"
 	SourceIdentity        Code = "SOURCE_IDENTITY_CHANGED"
 	SourceIsSelf          Code = "SOURCE_IS_THIS_CLUSTER"
@@ -92,6 +93,8 @@ func Codes() []CodeInfo {
 			Remedy: "Kafka never removes partitions, so the topic was replaced. Fail it over to keep the copy, or delete it here to copy the source again."},
 		{Code: SourceAuthorization, Title: "the source refuses access",
 			Remedy: "Grant the link's principal READ, DESCRIBE and DESCRIBE_CONFIGS on the topic at the source. The link keeps trying and goes on by itself."},
+		{Code: SourceRefuses, Title: "the source answers a partition with an error",
+			Remedy: "See the source's log for that partition. The link keeps trying and goes on by itself."},
 		{Code: SourceUnreachable, LinkWide: true, Title: "no source broker answers",
 			Remedy: "Check the source and the network in between. If the source is lost, run `umbra failover LINK`."},
 		{Code: SourceIdentity, LinkWide: true, Title: "the bootstrap addresses lead to another cluster than before",
