@@ -33,6 +33,8 @@ type Config struct {
 	WriteQueueBytes     int           // queued on one connection; more closes it; default 256 MiB
 	TurnReadBytes       int           // read from one connection before others get their turn; default 2 MiB
 
+	RetentionCheck time.Duration // between two looks at a log for segments to remove; default 5 min (Kafka's log.retention.check.interval.ms)
+
 	KeepAlive         time.Duration // TCP keepalive idle time; default 60 s
 	UserTimeout       time.Duration // TCP_USER_TIMEOUT of dialled connections; default 30 s
 	DialReceiveBuffer int           // SO_RCVBUF of dialled connections in bytes; 0 leaves the kernel's autotuning
@@ -94,6 +96,7 @@ func (c Config) withDefaults() Config {
 	def(&c.OffloadDepth, 4096)
 	defDur(&c.IdleTimeout, 10*time.Minute)
 	defDur(&c.WriteStall, 10*time.Minute)
+	defDur(&c.RetentionCheck, 5*time.Minute)
 	defDur(&c.KeepAlive, time.Minute)
 	defDur(&c.UserTimeout, 30*time.Second)
 	return c
@@ -141,6 +144,7 @@ func (c Config) Validate() error {
 	in("OffloadDepth", int64(c.OffloadDepth), 1, 1<<20)
 	dur("IdleTimeout", c.IdleTimeout, time.Millisecond)
 	dur("WriteStall", c.WriteStall, time.Millisecond)
+	dur("RetentionCheck", c.RetentionCheck, time.Millisecond)
 	dur("KeepAlive", c.KeepAlive, time.Second)
 	dur("UserTimeout", c.UserTimeout, time.Second)
 	return errors.Join(errs...)

@@ -36,6 +36,7 @@ type Partition struct {
 	moved   bool // is in partitions.moved
 	removed bool
 	failed  error
+	retain  time.Time // when retention is to be looked at next
 
 	waiters waiters
 }
@@ -196,7 +197,7 @@ func (ps *partitions) install(p *Partition, term int64) error {
 	p.publish()
 	p.entry.open.Store(true)
 	if ps.keepingTime == nil {
-		ps.keepingTime = ps.shard.After(housekeepingTick, ps.housekeep)
+		ps.keepingTime = ps.shard.After(ps.tick(), ps.housekeep)
 	}
 	return nil
 }
@@ -239,14 +240,21 @@ func (ps *partitions) closeAll(done func()) {
 }
 
 // Housekeeping visits every partition once per round of housekeepingTicks, a
-// slice of them at each tick, so that thousands do not come at once.
+// slice of them at each tick, so that thousands do not come at once. A round is
+// as long as Config.RetentionCheck, but not longer than housekeepingTickMax
+// allows: idle logs give their memory back in it, too.
 const (
-	housekeepingTick  = time.Second
-	housekeepingTicks = 30
+	housekeepingTicks   = 30
+	housekeepingTickMin = 10 * time.Millisecond
+	housekeepingTickMax = time.Second
 )
 
-// housekeep rolls segments by age and applies retention, which else happen on
-// appends only.
+func (ps *partitions) tick() time.Duration {
+	return min(max(ps.shard.cfg.RetentionCheck/housekeepingTicks, housekeepingTickMin), housekeepingTickMax)
+}
+
+// housekeep rolls segments by age, which else happens on appends only, and
+// applies retention where RetentionCheck has passed since it last did.
 func (ps *partitions) housekeep() {
 	ps.keepingTime = nil
 	if ps.closed || len(ps.byID) == 0 {
@@ -263,12 +271,15 @@ func (ps *partitions) housekeep() {
 		ps.keeping[i] = nil
 		if !p.removed && p.failed == nil {
 			p.Log.RollIfDue(now)
-			p.Log.Retain(now)
+			if !now.Before(p.retain) {
+				p.Log.Retain(now)
+				p.retain = now.Add(ps.shard.cfg.RetentionCheck)
+			}
 		}
 	}
 	ps.keeping = ps.keeping[n:]
 	if len(ps.keeping) == 0 {
 		ps.keeping = nil
 	}
-	ps.keepingTime = ps.shard.After(housekeepingTick, ps.housekeep)
+	ps.keepingTime = ps.shard.After(ps.tick(), ps.housekeep)
 }

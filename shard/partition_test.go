@@ -319,6 +319,64 @@ func TestHousekeepingGoesOnAfterTheLastPartitionCameBack(t *testing.T) {
 	}
 }
 
+// RetentionCheck says how often logs are looked at: by the timer, and not more
+// often however many rounds of housekeeping there are.
+func TestRetentionCheckIsKept(t *testing.T) {
+	old := batch.Builder{}
+	old.Add(batch.Record{Timestamp: time.Now().Add(-time.Hour).UnixMilli(), Value: []byte("old")})
+	b, err := old.Build(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(t *testing.T, s *Shard, id PartitionID) {
+		onLoop(t, s, func() {
+			if _, err := s.Partition(id).Log.Append(b, segment.AppendOptions{Term: 7, LeaderEpoch: 3, Now: time.Now()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	begin := func(t *testing.T, check time.Duration) (*Group, *Shard, PartitionID) {
+		g := startGroup(t, Config{RetentionCheck: check}, nil)
+		def := testDef(t.TempDir(), 0)
+		def.Config.Retention = time.Minute
+		mustOpen(t, g, def, 0)
+		add(t, g.Shard(0), def.ID)
+		return g, g.Shard(0), def.ID
+	}
+	start := func(g *Group, id PartitionID) int64 {
+		p, _ := g.Published(id)
+		return p.LogStart
+	}
+	t.Run("often", func(t *testing.T) {
+		g, s, id := begin(t, 20*time.Millisecond)
+		for i := range int64(3) {
+			eventually(t, "what is too old is removed", func() bool { return start(g, id) == i+1 })
+			add(t, s, id)
+		}
+	})
+	t.Run("seldom", func(t *testing.T) {
+		g, s, id := begin(t, time.Hour)
+		round := func() { onLoop(t, s, func() { s.partitions.keepingTime.Stop(); s.partitions.housekeep() }) }
+		eventually(t, "a log is looked at when it is opened", func() bool { round(); return start(g, id) == 1 || !retentionDue(t, s, id) })
+		before := start(g, id)
+		add(t, s, id)
+		for range 2 * housekeepingTicks {
+			round()
+		}
+		onLoop(t, s, func() {
+			if p := s.Partition(id); p.Log.StartOffset() != before || time.Until(p.retain) < 50*time.Minute {
+				t.Errorf("start %d, was %d; next look in %s", p.Log.StartOffset(), before, time.Until(p.retain))
+			}
+		})
+	})
+}
+
+// retentionDue says whether retention is to be looked at now.
+func retentionDue(t *testing.T, s *Shard, id PartitionID) (due bool) {
+	onLoop(t, s, func() { due = !time.Now().Before(s.Partition(id).retain) })
+	return due
+}
+
 // What does an append cost that nobody waits for, and how many go through?
 func BenchmarkAppend(b *testing.B) {
 	dir := b.TempDir()

@@ -142,6 +142,7 @@ func (d *daemon) startShards(context.Context) error {
 		ArenaBytes: d.budget.arena, MailboxDepth: d.cfg.Shards.Mailbox, RingDepth: d.cfg.Storage.Depth, RingWorkers: d.cfg.Storage.Workers,
 		OffloadWorkers: offloadWorkers, PartitionFailed: d.partitionFailed,
 		MaxConnections: d.budget.connections, MaxConnectionsPerIP: min(s.ConnectionsPerIPMax, d.budget.connections), IdleTimeout: s.ConnectionIdle,
+		RetentionCheck: s.RetentionCheck,
 	}, d.broker.Accept)
 	if err != nil {
 		return err

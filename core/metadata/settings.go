@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -10,8 +11,8 @@ import (
 // TopicSettings are a topic's effective configs that umbra acts on, as Go
 // values. Durations that Kafka gives as "no limit" are math.MaxInt64.
 type TopicSettings struct {
-	Retention          time.Duration // negative: for ever
-	RetentionBytes     int64         // negative: no limit
+	Retention          time.Duration // negative: for ever; never 0, so that 0 may mean "not set" below
+	RetentionBytes     int64         // negative: no limit; never 0
 	SegmentBytes       int64
 	SegmentAge         time.Duration
 	MaxMessageBytes    int
@@ -28,8 +29,8 @@ func (c *Configs) Settings(topic map[string]string) TopicSettings {
 	value := func(name string) string { return c.topicEntry(c.topic[name], topic).Value }
 	policy := SplitList(value("cleanup.policy"))
 	return TopicSettings{
-		Retention:          millis(value("retention.ms")),
-		RetentionBytes:     number(value("retention.bytes")),
+		Retention:          cmp.Or(millis(value("retention.ms")), 1),
+		RetentionBytes:     cmp.Or(number(value("retention.bytes")), 1),
 		SegmentBytes:       number(value("segment.bytes")),
 		SegmentAge:         millis(value("segment.ms")),
 		MaxMessageBytes:    int(number(value("max.message.bytes"))),
@@ -45,35 +46,33 @@ func (c *Configs) Settings(topic map[string]string) TopicSettings {
 
 // BrokerSettings are the broker properties that umbra acts on, as Go values.
 type BrokerSettings struct {
-	AutoCreateTopics      bool
-	DeleteTopics          bool
-	NumPartitions         int
-	RequestBytesMax       int
-	FetchBytesMax         int
-	ConnectionIdle        time.Duration
-	ConnectionsMax        int
-	ConnectionsPerIPMax   int
-	FetchSessionsMax      int
-	RetentionCheck        time.Duration
-	ProducerIDExpiration  time.Duration
-	TransactionTimeoutMax time.Duration
+	AutoCreateTopics     bool
+	DeleteTopics         bool
+	NumPartitions        int
+	RequestBytesMax      int
+	FetchBytesMax        int
+	ConnectionIdle       time.Duration
+	ConnectionsMax       int
+	ConnectionsPerIPMax  int
+	FetchSessionsMax     int
+	RetentionCheck       time.Duration
+	ProducerIDExpiration time.Duration
 }
 
 // BrokerSettings returns the effective broker settings.
 func (c *Configs) BrokerSettings() BrokerSettings {
 	return BrokerSettings{
-		AutoCreateTopics:      c.brokerValue("auto.create.topics.enable") == "true",
-		DeleteTopics:          c.brokerValue("delete.topic.enable") == "true",
-		NumPartitions:         c.NumPartitions(),
-		RequestBytesMax:       int(number(c.brokerValue("socket.request.max.bytes"))),
-		FetchBytesMax:         int(number(c.brokerValue("fetch.max.bytes"))),
-		ConnectionIdle:        millis(c.brokerValue("connections.max.idle.ms")),
-		ConnectionsMax:        int(number(c.brokerValue("max.connections"))),
-		ConnectionsPerIPMax:   int(number(c.brokerValue("max.connections.per.ip"))),
-		FetchSessionsMax:      int(number(c.brokerValue("max.incremental.fetch.session.cache.slots"))),
-		RetentionCheck:        millis(c.brokerValue("log.retention.check.interval.ms")),
-		ProducerIDExpiration:  millis(c.brokerValue("producer.id.expiration.ms")),
-		TransactionTimeoutMax: millis(c.brokerValue("transaction.max.timeout.ms")),
+		AutoCreateTopics:     c.brokerValue("auto.create.topics.enable") == "true",
+		DeleteTopics:         c.brokerValue("delete.topic.enable") == "true",
+		NumPartitions:        c.NumPartitions(),
+		RequestBytesMax:      int(number(c.brokerValue("socket.request.max.bytes"))),
+		FetchBytesMax:        int(number(c.brokerValue("fetch.max.bytes"))),
+		ConnectionIdle:       millis(c.brokerValue("connections.max.idle.ms")),
+		ConnectionsMax:       int(number(c.brokerValue("max.connections"))),
+		ConnectionsPerIPMax:  int(number(c.brokerValue("max.connections.per.ip"))),
+		FetchSessionsMax:     int(number(c.brokerValue("max.incremental.fetch.session.cache.slots"))),
+		RetentionCheck:       millis(c.brokerValue("log.retention.check.interval.ms")),
+		ProducerIDExpiration: millis(c.brokerValue("producer.id.expiration.ms")),
 	}
 }
 

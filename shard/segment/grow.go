@@ -130,13 +130,15 @@ func (l *Log) tooOld(seg *segment, now time.Time) bool {
 }
 
 // RollIfDue closes the active segment when it is old enough, also without a
-// new append. The owner calls it now and then; it is where an idle log gives
+// new append, or when all of its records are past their retention: only whole
+// sealed segments go, and a quiet topic must not keep records for SegmentAge
+// that Retention says are to go. The owner calls it now and then; it is where an idle log gives
 // its slabs back, too. The next segment is made by the next append.
 func (l *Log) RollIfDue(now time.Time) {
 	if l.Err() != nil {
 		return
 	}
-	if seg := l.active(); seg != nil && l.tooOld(seg, now) && l.resv.p == nil {
+	if seg := l.active(); seg != nil && (l.tooOld(seg, now) || l.expired(seg, now)) && l.resv.p == nil {
 		l.seal()
 	}
 	if now.Sub(l.lastAt) >= idleAfter {

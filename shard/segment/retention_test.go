@@ -137,6 +137,31 @@ func TestRetentionBySize(t *testing.T) {
 	}
 }
 
+// A quiet topic must not keep its records until the segment is a week old.
+func TestExpiredActiveSegmentGoes(t *testing.T) {
+	r := newRig(t, "pwrite", Config{Retention: time.Hour})
+	r.open()
+	ts := r.now.UnixMilli()
+	if err := r.mirror(makeBatch(batchSpec{base: 0, records: 10, size: 100, ts: ts})); err != nil {
+		t.Fatal(err)
+	}
+	r.pump()
+	look := func(now time.Time) {
+		r.now = now
+		r.log.RollIfDue(r.now)
+		r.pump()
+		r.log.Retain(r.now)
+		r.pump()
+	}
+	newest := time.UnixMilli(ts + 9) // the batch's records are a millisecond apart at most
+	if look(newest.Add(-10*time.Millisecond + time.Hour)); r.log.StartOffset() != 0 || !r.log.Segments()[0].Active {
+		t.Fatalf("start %d: records went before their time", r.log.StartOffset())
+	}
+	if look(newest.Add(time.Millisecond + time.Hour)); r.log.StartOffset() != 10 || r.log.EndOffset() != 10 || logFiles(t, r.dir) != 0 {
+		t.Fatalf("start %d end %d files %d, want all gone", r.log.StartOffset(), r.log.EndOffset(), logFiles(t, r.dir))
+	}
+}
+
 func TestRollByAge(t *testing.T) {
 	r := newRig(t, "pwrite", Config{SegmentAge: time.Hour})
 	r.open()
