@@ -66,7 +66,7 @@ func (r *run) begin(source map[string]int, name string, pid int) (*measure.Watch
 		pids[n] = p
 	}
 	for engine, s := range r.shadows {
-		if s.daemon.PID() != pid {
+		if s.daemon.Running() && s.daemon.PID() != pid {
 			pids["idle "+engine] = s.daemon.PID()
 		}
 	}

@@ -120,7 +120,15 @@ func (r *run) warmUp(ctx context.Context, src source) error {
 	return nil
 }
 
-// source measures one source with every engine.
+// lane is one engine on the way through one source.
+type lane struct {
+	*report.Case
+	*shadow
+	copied *copying // of the latest round
+}
+
+// source measures one source with every engine. After the last source of the run
+// umbra is stopped, and what lies on disk compared with what the source holds.
 func (r *run) source(ctx context.Context, name string, last bool, out *report.Report) (err error) {
 	if len(r.shadows) == 0 {
 		return nil
@@ -134,55 +142,70 @@ func (r *run) source(ctx context.Context, name string, last bool, out *report.Re
 	if err := r.warmUp(ctx, src); err != nil {
 		return err
 	}
-	var cases []*report.Case
+	var lanes []*lane
 	for _, e := range r.Engines {
 		if s := r.shadows[e]; s != nil {
-			cases = append(cases, &report.Case{Source: name, Engine: e, EngineReason: s.reason})
+			l := &lane{Case: &report.Case{Source: name, Engine: e, EngineReason: s.reason}, shadow: s}
+			lanes = append(lanes, l)
+			out.Cases = append(out.Cases, l.Case)
 		}
 	}
-	out.Cases = append(out.Cases, cases...)
-	if r.DelayFor > 0 {
-		for _, c := range cases {
-			r.say("%s: delay at %.0f MB/s, engine %s", name, r.DelayRate/1e6, c.Engine)
-			if c.Delay, err = r.delay(ctx, src, r.shadows[c.Engine]); err != nil {
-				return fmt.Errorf("engine %s, delay: %w", c.Engine, err)
-			}
-		}
+	if err := r.rounds(ctx, src, lanes); err != nil {
+		return err
 	}
-	return r.rounds(ctx, src, cases, last)
-}
-
-// rounds takes the pairs. After the last ones of the run umbra is stopped and what
-// lies on disk compared with the source.
-func (r *run) rounds(ctx context.Context, src source, cases []*report.Case, last bool) error {
-	for round := 1; round <= r.Rounds; round++ {
-		for _, i := range r.order.Perm(len(cases)) {
-			c := cases[i]
-			r.say("%s: round %d of %d, engine %s", c.Source, round, r.Rounds, c.Engine)
-			s := r.shadows[c.Engine]
-			pair, copied, err := r.pair(ctx, src, s)
-			if err == nil && round == r.Rounds {
-				_, c.MemoryPeak, err = s.daemon.MemoryBytes()
-			}
-			switch {
-			case err != nil:
-			case round == r.Rounds && last:
-				err = s.checkFiles(topicLoad, pair.Shadow.Bytes)
-				delete(r.shadows, c.Engine)
-				err = errors.Join(err, s.Close())
-			default:
-				err = copied.Forget(ctx)
-			}
-			if err != nil {
-				return fmt.Errorf("engine %s, round %d: %w", c.Engine, round, err)
-			}
-			c.Rounds = append(c.Rounds, pair)
+	for _, l := range lanes {
+		if err := r.finish(ctx, src, l, last); err != nil {
+			return fmt.Errorf("engine %s: %w", l.Engine, err)
 		}
-	}
-	for _, c := range cases {
-		c.Settle()
 	}
 	return nil
+}
+
+// rounds takes the pairs.
+func (r *run) rounds(ctx context.Context, src source, lanes []*lane) error {
+	for round := 1; round <= r.Rounds; round++ {
+		for _, i := range r.order.Perm(len(lanes)) {
+			l := lanes[i]
+			r.say("%s: round %d of %d, engine %s", l.Source, round, r.Rounds, l.Engine)
+			if err := r.round(ctx, src, l); err != nil {
+				return fmt.Errorf("engine %s, round %d: %w", l.Engine, round, err)
+			}
+		}
+	}
+	for _, l := range lanes {
+		l.Settle()
+	}
+	return nil
+}
+
+func (r *run) round(ctx context.Context, src source, l *lane) (err error) {
+	if l.copied != nil {
+		if err := l.copied.Forget(ctx); err != nil {
+			return err
+		}
+	}
+	var pair report.Round
+	if pair, l.copied, err = r.pair(ctx, src, l.shadow); err == nil {
+		l.Rounds = append(l.Rounds, pair)
+	}
+	return err
+}
+
+// finish measures a lane's delay and leaves its umbra as the next source wants it.
+func (r *run) finish(ctx context.Context, src source, l *lane, last bool) (err error) {
+	if r.DelayFor > 0 {
+		r.say("%s: delay at %.0f MB/s, engine %s", l.Source, r.DelayRate/1e6, l.Engine)
+		if l.Delay, err = r.delay(ctx, src, l.shadow); err != nil {
+			return fmt.Errorf("delay: %w", err)
+		}
+	}
+	if _, l.MemoryPeak, err = l.daemon.MemoryBytes(); err != nil || l.copied == nil {
+		return err
+	}
+	if last {
+		return l.checkFiles(topicLoad, src.Bytes())
+	}
+	return l.copied.Forget(ctx)
 }
 
 func (r *run) open(ctx context.Context, name string) (source, error) {

@@ -20,7 +20,7 @@ const gib = 1 << 30
 // round is a pair of a GiB each that cost so many CPU-seconds.
 func round(discard, shadow float64, noise ...string) Round {
 	sample := func(process string, cost float64, noise []string) Sample {
-		return NewSample(process, gib, measure.Window{Wall: 2 * time.Second, Cores: 2, Noise: noise,
+		return NewSample(process, gib, measure.Window{Wall: 2 * time.Second, Cores: 2, Noise: noise, Other: time.Duration(len(noise)) * 1800 * time.Millisecond,
 			CPU: map[string]time.Duration{process: time.Duration(cost * float64(time.Second)), "source": 200 * time.Millisecond}})
 	}
 	return Round{Discard: sample("discard", discard, nil), Shadow: sample("umbra", shadow, noise)}
@@ -83,7 +83,7 @@ func sample() *Report {
 		Umbra: "umbra 0.1.0 0123456789ab, 2 shards, pinned false, left alone it takes io_uring (the kernel offers all of it)",
 		Flags: map[string]string{"bytes": "1.0 GiB"}, Rule: measure.DefaultRule(),
 	}
-	ring := &Case{Source: "synthetic", Engine: "io_uring", EngineReason: "asked for by configuration",
+	ring := &Case{Source: "synthetic", Engine: "io_uring", EngineReason: "asked for by configuration", MemoryPeak: 300 << 20,
 		Rounds: []Round{round(0.20, 0.40), round(0.20, 0.44), round(0.20, 0.50, busy)}}
 	ring.Delay = &Delay{Rate: 20e6, Burst: 16 << 10, Seconds: 5, CPU: 0.31,
 		Source: delay.Summary{Count: 6000, P50: 0.12, P99: 0.54, P999: 2.38, Max: 4.85},

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"umbra/bench/delay"
+	"umbra/bench/measure"
 )
 
 // The targets the table holds the figures against.
@@ -99,6 +100,9 @@ func (r *Report) remarks(b *strings.Builder) {
 		case c.EngineReason != "":
 			say("engine %s: %s", c.Engine, c.EngineReason)
 		}
+		if c.MemoryPeak > 0 {
+			say("%s, %s: umbra had %d MiB resident at most", c.Source, c.Engine, c.MemoryPeak>>20)
+		}
 		if m := c.Median; m != nil && c.Engine == "io_uring" {
 			say("%s, %s: ratio %.2f, target %.1f or less: %s", c.Source, c.Engine, m.Ratio, TargetRatio, verdict(m.Ratio <= TargetRatio, m.Dirty))
 		}
@@ -106,15 +110,8 @@ func (r *Report) remarks(b *strings.Builder) {
 			say("%s, %s: delay p99 %.2f ms above the source's own, target %.0f ms or less: %s", c.Source, c.Engine,
 				d.Difference.P99, TargetDelayP99, verdict(d.Difference.P99 <= TargetDelayP99, !d.Window.Clean()))
 		}
-		for i, round := range c.Rounds {
-			for _, n := range round.Noise() {
-				say("%s, %s, round %d is dirty: %s", c.Source, c.Engine, i+1, n)
-			}
-		}
-		if c.Delay != nil {
-			for _, n := range c.Delay.Window.Noise {
-				say("%s, %s, delay is dirty: %s", c.Source, c.Engine, n)
-			}
+		if line := c.disturbed(); line != "" {
+			say("%s, %s: %s", c.Source, c.Engine, line)
 		}
 	}
 	if r.Env.FileSystem == "tmpfs" {
@@ -123,6 +120,35 @@ func (r *Report) remarks(b *strings.Builder) {
 	if len(lines) > 0 {
 		fmt.Fprintf(b, "\n%s\n", strings.Join(lines, "\n"))
 	}
+}
+
+// disturbed names a case's dirty windows and how bad the worst of them was; empty
+// when there is none. The JSON has each of them.
+func (c *Case) disturbed() string {
+	var where []string
+	var other, steal float64
+	look := func(name string, windows ...*measure.Window) {
+		dirty := false
+		for _, w := range windows {
+			if !w.Clean() {
+				dirty = true
+				other, steal = max(other, w.OtherCores()), max(steal, w.StealRatio())
+			}
+		}
+		if dirty {
+			where = append(where, name)
+		}
+	}
+	for i := range c.Rounds {
+		look(fmt.Sprintf("round %d", i+1), &c.Rounds[i].Discard.Window, &c.Rounds[i].Shadow.Window)
+	}
+	if c.Delay != nil {
+		look("delay", &c.Delay.Window)
+	}
+	if len(where) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("dirty are %s: others used up to %.2f cores, the hypervisor up to %.0f%%", strings.Join(where, ", "), other, 100*steal)
 }
 
 func verdict(met, dirty bool) string {

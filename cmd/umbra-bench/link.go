@@ -102,7 +102,7 @@ func (f *linkFlags) shrink(fs *pflag.FlagSet) {
 	}
 	unless("bytes", func() { f.bytes = 1 << 30 })
 	unless("warm", func() { f.warm = 1 << 30 })
-	unless("rounds", func() { f.options.Rounds = 2 })
+	unless("rounds", func() { f.options.Rounds = 3 })
 	unless("seconds", func() { f.seconds = 4 })
 }
 
