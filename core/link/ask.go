@@ -105,13 +105,18 @@ func startTime(s spec.Start) (ms int64, ok bool) {
 	return 0, false
 }
 
-// askLast compares the last batch of partitions whose topic has no id with what
-// the source has in its place: a topic that was deleted and made again is else
-// told apart only while it is shorter, or has other epochs (S6). A compacted
-// topic may have lost the batch meanwhile and is not compared.
+// askLast compares the last batch of partitions that are fetched by name with
+// what the source has in its place: a topic that was deleted and made again is
+// else told apart only while it is shorter, or has other epochs (S6). Topics
+// have no id before Kafka 2.8, and are fetched by it from Kafka 3.1 on. A
+// compacted topic may have lost the batch meanwhile and is not compared.
 func (f *flight) askLast(ctx context.Context, list []*candidate) {
+	byID, err := f.client.FetchesByID(ctx, f.addr)
 	for _, c := range list {
-		if c.err != nil || !c.want.SourceID.IsZero() || c.local.End <= max(c.local.Start, c.source.Start) || c.source.HighWatermark < c.local.End ||
+		if c.err == nil {
+			c.err = err
+		}
+		if c.err != nil || byID && !c.want.SourceID.IsZero() || c.local.End <= max(c.local.Start, c.source.Start) || c.source.HighWatermark < c.local.End ||
 			f.l.cfg.Store.Configs().Settings(c.topic.Configs).Compact {
 			continue
 		}
@@ -139,7 +144,7 @@ func (f *flight) lastDiffers(ctx context.Context, c *candidate) (string, error) 
 	if errA != nil || errB != nil {
 		return "", fmt.Errorf("compare topic %q partition %d at offset %d with its source: %w", c.topic.Name, c.index, at, errors.Join(errA, errB))
 	}
-	if bytes.Equal(a, b) || a.LastOffset() == b.LastOffset() && a.ProducerID() == b.ProducerID() && a.Count() < b.Count() { // the log cleaner was at it
+	if bytes.Equal(a, b) || a.BaseOffset() == b.BaseOffset() && a.LastOffset() == b.LastOffset() && a.Count() < b.Count() { // the log cleaner was at it
 		return "", nil
 	}
 	return fmt.Sprintf("the batch at offset %d is another one at the source (offsets %d to %d, CRC %08x; here %d to %d, CRC %08x): it was probably deleted and created again",

@@ -32,6 +32,7 @@ type Link struct {
 	landed chan *flight
 	wake   chan struct{} // the metadata changed
 	quit   chan struct{} // the link is deleted
+	ended  chan struct{} // closed when run has returned
 	once   sync.Once
 	helper sync.WaitGroup // looks, flights, the failover resumed by run
 
@@ -79,7 +80,7 @@ func newLink(cfg Config, name, id string) *Link {
 	l := &Link{
 		cfg: cfg, name: name, id: id, log: cfg.Log.With("link", name),
 		events: make(chan replicate.Event, eventsMax), looked: make(chan sight), landed: make(chan *flight),
-		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		flights: map[string]*flight{}, tries: map[shard.PartitionID]*attempt{}, waits: map[shard.PartitionID]spec.Reason{}, conflict: map[string]bool{},
 		state: linkState{lost: map[string]error{}},
 	}
@@ -112,6 +113,7 @@ func (l *Link) definition() *spec.Link {
 // run is the link's goroutine.
 func (l *Link) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer close(l.ended)
 	defer l.close()
 	defer l.helper.Wait()
 	defer cancel()

@@ -183,19 +183,15 @@ func (f *Fetcher) lost(err error) {
 	})
 }
 
-// stopNameless stops the partitions whose topic has no id: whoever answers at
-// this address the next time may have another topic of that name, and only the
-// control plane can compare them (S6).
+// stopNameless stops the partitions that are fetched by name: whoever answers
+// at this address the next time may have another topic of that name, and only
+// the control plane can compare them (S6).
 func (f *Fetcher) stopNameless() {
-	if f.topics.withoutID == 0 {
+	if f.requestVersion() >= fetchByID {
 		return
 	}
 	var list []*Replicator
-	f.topics.each(func(r *Replicator) {
-		if r.SourceID.IsZero() {
-			list = append(list, r)
-		}
-	})
+	f.topics.each(func(r *Replicator) { list = append(list, r) })
 	for _, r := range list {
 		r.detach()
 	}

@@ -17,6 +17,21 @@ type Fetched struct {
 // fetchByNameMax is the last Fetch version that names topics by name.
 const fetchByNameMax = 12
 
+// FetchesByID reports whether a broker can be asked for records by topic id
+// (KIP-516, Kafka 3.1), so that it never answers with those of a later topic of
+// the name.
+func (c *Client) FetchesByID(ctx context.Context, addr string) (bool, error) {
+	cn, kept := c.take(addr)
+	if !kept {
+		var err error
+		if cn, err = open(ctx, c.cfg.Dial, addr, c.cfg.ClientID, c.cfg.Timeout); err != nil {
+			return false, err
+		}
+	}
+	c.keep(addr, cn)
+	return cn.versions[kafkaproto.KeyFetch].MaxVersion > fetchByNameMax, nil
+}
+
 // Fetch reads a partition's records from an offset on, for comparison; it asks
 // without a session and does not wait for data. id is the topic's id at the
 // source, zero to ask by name.
