@@ -327,3 +327,26 @@ func threeSegmentsBatches(t *testing.T, r *rig) (want []made) {
 	}
 	return want
 }
+
+// Kafka's look-up by time finds a transaction's marker like any record; a
+// shadow that skipped it would send a consumer elsewhere than its source does.
+func TestOffsetForTimeFindsMarkers(t *testing.T) {
+	engines(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine, Config{})
+		r.open()
+		appendSmall(t, r, 1)
+		r.pass(time.Hour)
+		at, err := r.log.AppendMarker(7, 0, true, AppendOptions{Now: r.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.pump()
+		var got TimeOffset
+		r.must(func(done func(error)) {
+			r.log.OffsetForTime(r.now.UnixMilli(), func(o TimeOffset, err error) { got = o; done(err) })
+		})
+		if want := (TimeOffset{true, at, r.now.UnixMilli(), 0}); got != want {
+			t.Errorf("got %+v, want the marker %+v", got, want)
+		}
+	})
+}

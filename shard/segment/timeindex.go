@@ -20,7 +20,8 @@ type TimeOffset struct {
 func nothingFound() TimeOffset { return TimeOffset{Offset: -1, Timestamp: -1, LeaderEpoch: -1} }
 
 // OffsetForTime finds the first record, in offset order, from StartOffset on
-// and below WrittenOffset, whose timestamp is at least ts. The look into the
+// and below WrittenOffset, whose timestamp is at least ts. Transaction markers
+// count, as they do in Kafka (FileRecords.searchForTimestamp). The look into the
 // batch, which may have to decompress it, is done away from the loop.
 func (l *Log) OffsetForTime(ts int64, done func(TimeOffset, error)) {
 	l.lookUp(ts, done)
@@ -122,7 +123,7 @@ func (t *timeLook) findIn(dir string, w walk) (TimeOffset, error) {
 		if _, cut := err.(*errTorn); err == io.EOF || cut && w.limit < w.sum.size {
 			return nothingFound(), nil // the written part may end inside a batch
 		}
-		if err == nil && (h.LastOffset < t.start || h.MaxTimestamp < t.ts || h.Attributes.IsControl()) {
+		if err == nil && (h.LastOffset < t.start || h.MaxTimestamp < t.ts) {
 			continue
 		}
 		if err == nil && h.LastOffset >= t.upTo {
