@@ -473,6 +473,16 @@ func TestMetadataQuotaActs(t *testing.T) {
 	}
 }
 
+// A property that is known and has no effect is named in the log.
+func TestIdlePropertiesAreNamed(t *testing.T) {
+	logs := &logBook{}
+	serving(t, logs, "kafka.properties.transaction.max.timeout.ms=5000", "kafka.properties.num.partitions=3")
+	const says = "a broker property is set and changes nothing"
+	if got := logs.String(); strings.Count(got, says) != 1 || !strings.Contains(got, "property=transaction.max.timeout.ms value=5000") {
+		t.Errorf("want one line about transaction.max.timeout.ms:\n%s", got)
+	}
+}
+
 // metadata.prefix: two clusters in one store do not see each other.
 func TestMetadataPrefixActs(t *testing.T) {
 	dir := t.TempDir()

@@ -96,6 +96,7 @@ func (d *daemon) stop() error {
 func (d *daemon) reserve(context.Context) error {
 	b := thisBuild()
 	d.log.Info("umbra starts", "version", b.Version, "commit", b.Commit, "go", runtime.Version(), "pid", os.Getpid(), "data", d.cfg.Storage.Dir)
+	d.sayWhatIsIdle()
 	limit, from := memoryLimit()
 	d.budget = newBudget(d.cfg, limit, from)
 	d.log.Info("memory budget", d.budget.attrs()...)
@@ -107,6 +108,16 @@ func (d *daemon) reserve(context.Context) error {
 		d.onStop(func(context.Context) error { debug.SetMemoryLimit(was); return nil })
 	}
 	return nil
+}
+
+// sayWhatIsIdle names the broker properties that somebody set and that change
+// nothing here: they are known so that a Kafka configuration can be carried over.
+func (d *daemon) sayWhatIsIdle() {
+	for _, e := range d.cfg.Kafka.Configs.Broker() {
+		if e.Source == metadata.SourceStaticBroker && e.Key.Use == metadata.Stored {
+			d.log.Warn("a broker property is set and changes nothing", "property", e.Key.Name, "value", e.Value, "meaning", e.Key.Doc)
+		}
+	}
 }
 
 func (d *daemon) startStore(ctx context.Context) error {
