@@ -52,6 +52,25 @@ func TestOptionsValidate(t *testing.T) {
 	}
 }
 
+// Each source has its share of the time, and the delays are kept out of it.
+func TestUntil(t *testing.T) {
+	begin := time.Now()
+	r := &run{Options: good(), started: begin}
+	if got := r.until(0, 2); !got.IsZero() {
+		t.Errorf("no limit: until %v", got)
+	}
+	r.Within, r.Sources = 90*time.Second, []string{"a", "b", "c"}
+	delays := 2 * (r.DelayFor + delayWarm + 2*time.Second)
+	for i, want := range []time.Duration{30 * time.Second, 60 * time.Second, 90 * time.Second} {
+		if got := r.until(i, 2).Sub(begin); got != want-delays {
+			t.Errorf("source %d: until %v, want %v", i, got, want-delays)
+		}
+	}
+	if r.DelayFor = 0; r.until(1, 2).Sub(begin) != 60*time.Second {
+		t.Errorf("without delays: until %v", r.until(1, 2).Sub(begin))
+	}
+}
+
 func TestReached(t *testing.T) {
 	f := func(have, want map[int32]int64, sum int64, all bool) {
 		t.Helper()

@@ -38,6 +38,7 @@ type Options struct {
 	Rounds     int           // pairs for each source and engine; 0 leaves the costs out
 	DelayRate  float64       // bytes per second
 	DelayFor   time.Duration // how long the delay is measured; 0 leaves it out
+	Within     time.Duration // rounds beyond the first are left out where the run would take longer; 0: never
 	Seed       uint64        // of the order of engines within a round
 	Umbra      string        // path of the binary
 	Dir        string        // where data goes; a folder of its own is made in it

@@ -19,6 +19,7 @@ type run struct {
 	Options
 	Progress
 	rule    measure.Rule
+	started time.Time
 	dir     string // of this run, removed at its end
 	order   *rand.Rand
 	shadows map[string]*shadow // by engine, those this machine has
@@ -35,12 +36,11 @@ func Run(ctx context.Context, o Options, p Progress) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, Progress: p, rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow{}}
-	begin := time.Now()
-	out := &report.Report{Schema: report.Schema, Started: begin.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}
+	r := &run{Options: o, Progress: p, started: time.Now(), rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow{}}
+	out := &report.Report{Schema: report.Schema, Started: r.started.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}
 	err = errors.Join(r.all(ctx, out), r.close())
 	p.Clear()
-	out.Seconds = time.Since(begin).Seconds()
+	out.Seconds = time.Since(r.started).Seconds()
 	return out, errors.Join(err, os.RemoveAll(dir))
 }
 
@@ -63,7 +63,7 @@ func (r *run) all(ctx context.Context, out *report.Report) error {
 				out.Cases = append(out.Cases, &report.Case{Source: name, Engine: e, Skipped: why})
 			}
 		}
-		if err := r.source(ctx, name, i == len(r.Sources)-1, out); err != nil {
+		if err := r.source(ctx, name, i, out); err != nil {
 			return fmt.Errorf("source %s: %w", name, err)
 		}
 	}
@@ -127,9 +127,9 @@ type lane struct {
 	copied *copying // of the latest round
 }
 
-// source measures one source with every engine. After the last source of the run
+// source measures one source, the i-th, with every engine. After the last source of the run
 // umbra is stopped, and what lies on disk compared with what the source holds.
-func (r *run) source(ctx context.Context, name string, last bool, out *report.Report) (err error) {
+func (r *run) source(ctx context.Context, name string, i int, out *report.Report) (err error) {
 	if len(r.shadows) == 0 {
 		return nil
 	}
@@ -150,20 +150,36 @@ func (r *run) source(ctx context.Context, name string, last bool, out *report.Re
 			out.Cases = append(out.Cases, l.Case)
 		}
 	}
-	if err := r.rounds(ctx, src, lanes); err != nil {
+	if err := r.rounds(ctx, src, lanes, r.until(i, len(lanes))); err != nil {
 		return err
 	}
 	for _, l := range lanes {
-		if err := r.finish(ctx, src, l, last); err != nil {
+		if err := r.finish(ctx, src, l, i == len(r.Sources)-1); err != nil {
 			return fmt.Errorf("engine %s: %w", l.Engine, err)
 		}
 	}
 	return nil
 }
 
-// rounds takes the pairs.
-func (r *run) rounds(ctx context.Context, src source, lanes []*lane) error {
+// until is when the rounds of the i-th source have to be over: its share of the
+// whole time, less what the delays of its lanes take. Zero is never.
+func (r *run) until(i, lanes int) time.Time {
+	if r.Within == 0 {
+		return time.Time{}
+	}
+	share := r.Within * time.Duration(i+1) / time.Duration(len(r.Sources))
+	if r.DelayFor > 0 {
+		share -= time.Duration(lanes) * (r.DelayFor + delayWarm + 2*time.Second)
+	}
+	return r.started.Add(share)
+}
+
+// rounds takes the pairs: all, or at least one where until comes first.
+func (r *run) rounds(ctx context.Context, src source, lanes []*lane, until time.Time) error {
 	for round := 1; round <= r.Rounds; round++ {
+		if round > 1 && !until.IsZero() && time.Now().After(until) {
+			break
+		}
 		for _, i := range r.order.Perm(len(lanes)) {
 			l := lanes[i]
 			r.say("%s: round %d of %d, engine %s", l.Source, round, r.Rounds, l.Engine)

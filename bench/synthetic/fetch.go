@@ -15,7 +15,6 @@ type session struct {
 	wanted []want
 	byPart map[int32]int
 	from   int // the partition answered first, so that none starves
-	epoch  int32
 }
 
 type want struct {

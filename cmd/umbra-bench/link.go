@@ -81,6 +81,7 @@ func (f *linkFlags) flagSet() *pflag.FlagSet {
 	fs.IntVar(&o.Rounds, "rounds", 5, "pairs of transfers for each source and engine; 0 leaves the costs out")
 	fs.Var(&f.rate, "delay-rate", "bytes per second while the delay is measured")
 	fs.Float64Var(&f.seconds, "seconds", 20, "how long the delay is measured; 0 leaves it out")
+	fs.DurationVar(&o.Within, "within", 0, "leave out rounds, but one, where the whole run would take longer than this")
 	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the order of engines within a round")
 	fs.StringVar(&o.Umbra, "umbra", "", "umbra binary (default: umbra beside this program, else it is built from ./cmd/umbra)")
 	fs.StringVar(&o.Dir, "dir", "", "folder for data, on the disk to be measured (default: the system's folder for temporary files)")
@@ -100,7 +101,8 @@ func (f *linkFlags) shrink(fs *pflag.FlagSet) {
 			set()
 		}
 	}
-	unless("bytes", func() { f.bytes = 1 << 30 })
+	unless("bytes", func() { f.bytes = 2 << 30 })
+	unless("within", func() { f.options.Within = 80 * time.Second })
 	unless("warm", func() { f.warm = 1 << 30 })
 	unless("rounds", func() { f.options.Rounds = 3 })
 	unless("seconds", func() { f.seconds = 4 })
