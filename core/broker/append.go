@@ -73,7 +73,7 @@ func (g *appendGroup) run() {
 		j.append(g.owner)
 		if errors.Is(j.err, buf.ErrBudget) && time.Now().Before(g.deadline) {
 			j.err = nil
-			g.owner.shard.After(budgetRetry, g.run)
+			g.stall()
 			return
 		}
 		j.batch = nil
@@ -163,6 +163,20 @@ func (g *appendGroup) report(through bool) {
 		return
 	}
 	g.owner.post(g.home.shard, tell, nil)
+}
+
+// stall tries again later (owner). At home the request did not expect to
+// outlive its handler.
+func (g *appendGroup) stall() {
+	g.owner.stats.Stalled++
+	if p := g.produce; g.owner == g.home {
+		p.r.hold()
+		p.own()
+		for i := g.next; i < len(g.jobs); i++ {
+			g.jobs[i].batch = p.parts[g.jobs[i].part].batch
+		}
+	}
+	g.owner.shard.After(budgetRetry, g.run)
 }
 
 func (j *appendJob) refuse(err error) { j.err, j.base, j.appendTime, j.logStart = err, -1, -1, -1 }

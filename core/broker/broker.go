@@ -26,7 +26,8 @@ type Config struct {
 	RequestsMax int
 	// FrameBytesMax is how many bytes of requests one shard holds that have
 	// arrived in part or wait for their turn; at the bound connections are not
-	// read. Default 64 MiB.
+	// read. Default 64 MiB; never more than a quarter of the shard's arena, where
+	// most of them lie, so that there is memory to append them to.
 	FrameBytesMax int64
 	// ControlWorkers is how many requests that need etcd or a file are worked
 	// on at a time. Default 8.

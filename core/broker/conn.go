@@ -47,6 +47,7 @@ type conn struct {
 	held         int             // requests that hold back those behind them
 	fetching     *fetch          // the one fetch under way
 	draining     bool            // queuedBytesMax was passed
+	queued       int64           // what was queued then
 	pumping      bool
 	pumpDue      bool
 
@@ -119,12 +120,19 @@ func (c *conn) write(r *request) {
 	c.sc.Write(r.out...)
 	r.out = nil
 	if !c.draining && c.sc.QueuedBytes() > queuedBytesMax {
-		c.draining = true
+		c.draining, c.queued = true, int64(c.sc.QueuedBytes())
+		c.loop.queued += c.queued
 		c.sc.OnDrained(func() {
-			c.draining = false
+			c.drained()
 			c.pump()
 		})
 	}
+}
+
+func (c *conn) drained() {
+	c.draining = false
+	c.loop.queued -= c.queued
+	c.queued = 0
 }
 
 // pumpSoon goes on with waiting requests, from pump itself when that runs.
@@ -202,6 +210,7 @@ func (c *conn) shut() {
 		c.waiting.pop().release(c.loop)
 	}
 	c.left = nil
+	c.drained()
 	if c.fetching != nil {
 		c.fetching.cancel()
 	}

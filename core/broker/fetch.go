@@ -32,7 +32,7 @@ func handleFetch(r *request) {
 	if !decode(r, &f.m) {
 		return
 	}
-	f.maxBytes = min(max(int(f.m.MaxBytes), 0), r.broker.settings.FetchBytesMax)
+	f.maxBytes = min(max(int(f.m.MaxBytes), 0), r.loop.fetchMax)
 	f.committed = f.m.IsolationLevel == 1
 	if err := f.openSession(); err != nil {
 		f.answerError(err)
@@ -91,8 +91,13 @@ type fetchItem struct {
 // round looks at all partitions once.
 func (f *fetch) round() {
 	f.snap = f.r.snapshot()
-	f.left, f.got, f.again = f.maxBytes, 0, false
+	f.left, f.got = f.maxBytes, 0
 	f.visits = f.visits[:0]
+	f.again = f.loop.queued >= f.loop.queuedMax
+	if f.again && time.Now().Before(f.deadline) { // others hold the memory it would read into
+		f.park()
+		return
+	}
 	for _, it := range f.items {
 		it.found = nothing()
 		it.topic, it.owner = nil, nil

@@ -20,6 +20,7 @@ type frame struct {
 	have int       // of them, received
 	mem  []byte    // size bytes in the end, fewer while it grows
 	slab *buf.Slab // nil: mem is plain memory
+	cost int64     // bytes counted against the loop's bound: the whole slab
 }
 
 // newFrame makes room for a request of size bytes.
@@ -30,25 +31,25 @@ func newFrame(l *loop, size int) (*frame, error) {
 
 // grow moves the frame to memory of at least n bytes. On failure it stays.
 func (f *frame) grow(l *loop, n int) error {
-	over := l.frameBytes+int64(n) > l.broker.cfg.FrameBytesMax
+	over := l.frameBytes+int64(n) > l.frameMax
 	if over && l.overdraft != nil && l.overdraft != f {
 		return buf.ErrBudget
 	}
 	next := frame{size: f.size, have: f.have}
 	if n <= frameHeapMax {
-		next.mem = make([]byte, n)
+		next.mem, next.cost = make([]byte, n), int64(n)
 	} else {
 		slab, err := l.shard.Arena().Alloc(n)
 		if err != nil {
 			return err
 		}
-		next.slab, next.mem = slab, slab.Bytes()[:min(len(slab.Bytes()), f.size)]
+		next.slab, next.mem, next.cost = slab, slab.Bytes()[:min(len(slab.Bytes()), f.size)], int64(len(slab.Bytes()))
 	}
 	if over {
 		l.overdraft = f
 	}
 	copy(next.mem, f.mem[:f.have])
-	l.frameBytes += int64(len(next.mem) - len(f.mem))
+	l.frameBytes += next.cost - f.cost
 	if f.slab != nil {
 		f.slab.Release()
 	}
@@ -73,9 +74,9 @@ func (f *frame) release(l *loop) {
 	if l.overdraft == f {
 		l.overdraft = nil
 	}
-	l.frameBytes -= int64(len(f.mem))
+	l.frameBytes -= f.cost
 	if f.slab != nil {
 		f.slab.Release()
 	}
-	f.mem, f.slab = nil, nil
+	f.mem, f.slab, f.cost = nil, nil, 0
 }

@@ -24,22 +24,39 @@ type loop struct {
 	logs     logGate
 	software *regexp.Regexp
 
-	topics   map[kafkaproto.TopicID]*topicSettings // cache of settings
-	produces []*produce                            // ended, for their memory
-	unpack   batch.Scratch                         // for batches checked on the loop
-	sessions sessions
+	topics    map[kafkaproto.TopicID]*topicSettings // cache of settings
+	produces  []*produce                            // ended, for their memory
+	scratches []*batch.Scratch                      // for batches checked away from the loop
+	unpack    batch.Scratch                         // for batches checked on the loop
+	sessions  sessions
 
-	frameBytes int64   // held by connections' partial and waiting frames
-	overdraft  *frame  // the one frame that may pass FrameBytesMax, so that full memory never stands still
+	frameBytes int64  // held by connections' partial and waiting frames
+	frameMax   int64  // FrameBytesMax, or the arena's share
+	overdraft  *frame // the one frame that may pass FrameBytesMax, so that full memory never stands still
+	queued     int64  // bytes of responses of connections that are draining
+	queuedMax  int64  // above it no fetch reads
+	fetchMax   int
 	starved    []*conn // not read because of FrameBytesMax or the arena's budget
 }
 
 func newLoop(b *Broker, s *shard.Shard, shards int) *loop {
-	l := &loop{broker: b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern(),
+	budget := s.Arena().Stats().Budget
+	l := &loop{frameMax: min(b.cfg.FrameBytesMax, budget/frameShare), queuedMax: budget / queuedShare,
+		fetchMax: int(min(int64(b.settings.FetchBytesMax), budget/fetchShare)),
+		broker:   b, shard: s, scratch: make([]byte, scratchBytes), software: newSoftwarePattern(),
 		unpack: batch.Scratch{UnpackMax: unpackedHereMax}}
 	l.sessions = newSessions(b.settings.FetchSessionsMax, b.cfg.SessionPartitionsMax, s.ID(), shards, &l.stats)
 	return l
 }
+
+// The arena is also the logs', which need what is left: at most one part in
+// frameShare is for requests, one in queuedShare for responses that clients are
+// slow to take, and one in fetchShare for one fetch.
+const (
+	frameShare  = 4
+	queuedShare = 2
+	fetchShare  = 8
+)
 
 // postRetry is how long a loop waits before it tries a full mailbox again.
 const postRetry = time.Millisecond

@@ -9,7 +9,6 @@ import (
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
 	"umbra/kafkaproto/batch"
-	"umbra/kafkaproto/compress"
 	"umbra/shard"
 )
 
@@ -117,92 +116,6 @@ func (p *produce) recycle() {
 		*p = produce{m: p.m, parts: p.parts[:0]}
 		l.produces = append(l.produces, p)
 	}
-}
-
-// check says whether a part may be appended; later is true when its records are
-// still to be unpacked and looked at.
-func (p *produce) check(part *producePart) (later bool, err error) {
-	r := p.r
-	if a := p.m.Acks; a < -1 || a > 1 {
-		return false, refuse(kafkaproto.InvalidRequiredAcks, "acks is %d; -1 (all), 0 and 1 are valid", a)
-	}
-	if part.topic, err = findByName(p.snap, part.name, part.index); err != nil {
-		return false, err
-	}
-	if part.topic.Internal {
-		return false, refuse(kafkaproto.InvalidTopicException, "topic %q is internal; clients do not write to it", part.name)
-	}
-	if err := readOnly(part.topic); err != nil {
-		r.loop.stats.rejectShadow(part.name)
-		return false, err
-	}
-	if p.m.TransactionID != nil {
-		return false, errTransactions()
-	}
-	u := rules{version: r.version(), now: p.now, TopicSettings: r.loop.settings(part.topic)}
-	if part.batch, err = u.oneBatch(part.records); err != nil {
-		return false, err
-	}
-	if err := u.head(part.batch); err != nil {
-		return false, err
-	}
-	if part.batch.Codec() == compress.None {
-		return false, u.records(part.batch, &r.loop.unpack)
-	}
-	if len(part.batch) > unpackHereMax {
-		return true, nil
-	}
-	err = u.records(part.batch, &r.loop.unpack)
-	if errors.Is(err, compress.ErrTooLarge) {
-		return true, nil
-	}
-	return false, err
-}
-
-const (
-	// unpackHereMax is the largest compressed batch that is unpacked on the
-	// loop, and unpackedHereMax what it may unpack to there: about 50 us.
-	unpackHereMax   = 8 << 10
-	unpackedHereMax = 64 << 10
-)
-
-// checkAway unpacks the records of the given parts on a worker, then goes on.
-func (p *produce) checkAway(heavy []int) {
-	r := p.r
-	r.hold()
-	p.own()
-	type job struct {
-		rules
-		batch batch.View
-		err   error
-	}
-	jobs := make([]job, len(heavy))
-	for i, n := range heavy {
-		part := &p.parts[n]
-		settings := *r.loop.settings(part.topic)
-		jobs[i] = job{rules: rules{version: r.version(), now: p.now, TopicSettings: &settings}, batch: part.batch}
-	}
-	unpackMax := r.broker.cfg.UnpackMax
-	r.loop.shard.Offload(func() error {
-		s := batch.Scratch{UnpackMax: unpackMax}
-		defer s.Codecs.Close()
-		for i := range jobs {
-			jobs[i].err = jobs[i].records(jobs[i].batch, &s)
-		}
-		return nil
-	}, func(err error) {
-		for i, n := range heavy {
-			switch e := jobs[i].err; {
-			case err != nil:
-				p.parts[n].refuse(err)
-			case errors.Is(e, compress.ErrTooLarge):
-				p.parts[n].refuse(refuse(kafkaproto.MessageTooLarge, "the batch unpacks to more than %d bytes; send smaller batches", unpackMax))
-			case e != nil:
-				p.parts[n].refuse(e)
-			}
-		}
-		p.place()
-	})
 }
 
 // own makes the records outlive the handler: those in the loop's scratch are

@@ -12,13 +12,21 @@ import (
 // read many at a time and answered from the scratch.
 func (c *conn) Buffers() (first, then []byte) {
 	switch {
+	case c.frame == nil && c.loop.tight():
+		return c.loop.scratch[:scratchTight], nil // what has to be kept of it is little
 	case c.frame == nil:
 		return c.loop.scratch, nil
-	case len(c.frame.mem) < c.frame.size:
+	case len(c.frame.mem) < c.frame.size || c.loop.tight():
 		return c.frame.room(), nil // it grows before it takes more
 	}
 	return c.frame.room(), c.loop.scratch
 }
+
+// tight says that requests hold as much memory as they may.
+func (l *loop) tight() bool { return l.frameBytes >= l.frameMax }
+
+// scratchTight is how much is read at a time while memory is tight.
+const scratchTight = 4 << 10
 
 // Received takes n bytes that lie as Buffers said.
 func (c *conn) Received(n int) error {
@@ -44,6 +52,9 @@ func (c *conn) consume(in []byte) error {
 		switch {
 		case c.full():
 			c.keep(in)
+			return nil
+		case c.waiting.len() > 0 && c.loop.tight():
+			c.starve(in)
 			return nil
 		case c.frame != nil:
 			in = c.frame.add(in)
@@ -105,8 +116,8 @@ func (c *conn) arrived(b []byte, f *frame) error {
 		return c.begin(b, f)
 	}
 	if f == nil {
-		f = &frame{size: len(b), have: len(b), mem: bytes.Clone(b)}
-		c.loop.frameBytes += int64(len(b))
+		f = &frame{size: len(b), have: len(b), mem: bytes.Clone(b), cost: int64(len(b))}
+		c.loop.frameBytes += f.cost
 	}
 	c.waiting.push(f)
 	c.waitingBytes += f.size

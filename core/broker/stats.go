@@ -41,6 +41,7 @@ type Stats struct {
 	ConnsOpen      int
 	FrameBytes     int64  // held by requests that have arrived in part or wait for their turn
 	ClosedProtocol uint64 // connections closed for what they sent
+	Stalled        uint64 // times a produce had to wait for memory or for its log's writes
 	Starved        uint64 // times a connection was not read for want of memory
 }
 

@@ -28,6 +28,7 @@ type rules struct {
 	version int16
 	now     time.Time
 	*metadata.TopicSettings
+	seen int // about how many bytes records has unpacked
 }
 
 // oneBatch is what the protocol allows per partition, in the order in which
@@ -84,6 +85,9 @@ func errTransactions() error {
 	return refuse(kafkaproto.InvalidTxnState, "this broker has no transaction coordinator yet; produce without a transactional id")
 }
 
+// recordOverhead is a record without its contents, at most.
+const recordOverhead = 32
+
 // recordErrorsMax bounds how many records of one batch are named.
 const recordErrorsMax = 1000
 
@@ -115,6 +119,10 @@ func (u *rules) records(v batch.View, s *batch.Scratch) error {
 			note(kafkaproto.InvalidTimestamp, index, fmt.Sprintf("timestamp %d is outside %d to %d", r.Timestamp, oldest, newest))
 		}
 		index++
+		u.seen += recordOverhead + len(r.Key) + len(r.Value)
+		for _, h := range r.Headers {
+			u.seen += len(h.Key) + len(h.Value)
+		}
 		maxTime = max(maxTime, r.Timestamp)
 		return nil
 	})

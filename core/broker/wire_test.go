@@ -109,6 +109,7 @@ func (n *node) pid(t testing.TB, topic string, index int32) shard.PartitionID {
 	top := n.store.Snapshot().Topics[topic]
 	if top == nil {
 		t.Fatalf("there is no topic %q", topic)
+		return shard.PartitionID{}
 	}
 	return shard.PartitionID{Topic: top.ID, Index: index}
 }
