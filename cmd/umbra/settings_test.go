@@ -390,6 +390,7 @@ func shownElsewhere() map[string]string {
 		"delete.topic.enable":                       "core/broker/admin_delete_test.go:TestDeleteTopicsSwitchedOff",
 		"socket.request.max.bytes":                  "core/broker/conn_test.go:TestConnectionClosesOn",
 		"max.incremental.fetch.session.cache.slots": "core/broker/session_test.go:TestFetchSessionsAreBounded",
+		"compression.type":                          "core/broker/recompress_test.go:TestProduceCompressionType",
 		"cleanup.policy":                            "core/broker/produce_test.go:TestProduceRefuses",
 		"max.message.bytes":                         "core/broker/produce_test.go:TestProduceRefuses",
 		"message.timestamp.type":                    "core/broker/produce_test.go:TestProduceLogAppendTime",

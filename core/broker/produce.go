@@ -26,8 +26,8 @@ import (
 //	acks=-1  answered when fsynced
 //
 // Records of a compressed batch are unpacked to be checked, as in Kafka: small
-// ones here, others away from the loop. Batches are stored as they were sent:
-// compression.type does not recompress.
+// ones here, others away from the loop. Batches are stored as they were sent,
+// unless the topic's compression.type asks for another codec (recompress.go).
 //
 //	v5:  log start offset
 //	v8:  record errors and a message
@@ -105,13 +105,18 @@ func (l *loop) newProduce(r *request) *produce {
 	return p
 }
 
-// producesMax is how many ended produces a loop keeps for their memory.
-const producesMax = 64
+// producesMax is how many ended produces a loop keeps for their memory, and
+// producePartsMax how many partitions one of them may have had: a client could
+// else fill a loop with memory that nobody needs again.
+const (
+	producesMax     = 64
+	producePartsMax = 128
+)
 
 // recycle keeps the memory of a produce that nobody refers to any more.
 func (p *produce) recycle() {
 	l := p.r.loop
-	if len(l.produces) < producesMax {
+	if len(l.produces) < producesMax && cap(p.parts) <= producePartsMax && cap(p.m.Topics) <= producePartsMax {
 		clear(p.parts)
 		*p = produce{m: p.m, parts: p.parts[:0]}
 		l.produces = append(l.produces, p)

@@ -35,6 +35,9 @@ func (p *produce) check(part *producePart) (later bool, err error) {
 	if err := u.head(part.batch); err != nil {
 		return false, err
 	}
+	if _, other := u.target(part.batch); other {
+		return true, nil
+	}
 	if part.batch.Codec() == compress.None {
 		return false, u.records(part.batch, &r.loop.unpack)
 	}
@@ -55,7 +58,8 @@ const (
 	unpackedHereMax = 64 << 10
 )
 
-// checkAway unpacks the records of the given parts on a worker, then goes on.
+// checkAway unpacks the records of the given parts on a worker, packs them again
+// where the topic has a codec of its own, then goes on.
 func (p *produce) checkAway(heavy []int) {
 	r := p.r
 	r.hold()
@@ -75,7 +79,9 @@ func (p *produce) checkAway(heavy []int) {
 	seen := 0
 	r.loop.shard.Offload(func() error {
 		for i := range jobs {
-			jobs[i].err = jobs[i].records(jobs[i].batch, scratch)
+			if jobs[i].err = jobs[i].records(jobs[i].batch, scratch); jobs[i].err == nil {
+				jobs[i].batch, jobs[i].err = jobs[i].repack(jobs[i].batch, scratch)
+			}
 			if seen += jobs[i].seen; jobs[i].err != nil {
 				seen += scratchKeepMax // what it grew to is not known
 			}
@@ -91,6 +97,8 @@ func (p *produce) checkAway(heavy []int) {
 				p.parts[n].refuse(refuse(kafkaproto.MessageTooLarge, "the batch unpacks to more than %d bytes; send smaller batches", scratch.UnpackMax))
 			case e != nil:
 				p.parts[n].refuse(e)
+			default:
+				p.parts[n].batch = jobs[i].batch
 			}
 		}
 		p.place()

@@ -16,6 +16,7 @@ type TopicSettings struct {
 	SegmentBytes       int64
 	SegmentAge         time.Duration
 	MaxMessageBytes    int
+	Compression        string // of stored batches: "producer", "uncompressed" or a codec's name
 	LogAppendTime      bool
 	TimestampBeforeMax time.Duration
 	TimestampAfterMax  time.Duration
@@ -34,6 +35,7 @@ func (c *Configs) Settings(topic map[string]string) TopicSettings {
 		SegmentBytes:       number(value("segment.bytes")),
 		SegmentAge:         millis(value("segment.ms")),
 		MaxMessageBytes:    int(number(value("max.message.bytes"))),
+		Compression:        value("compression.type"),
 		LogAppendTime:      value("message.timestamp.type") == "LogAppendTime",
 		TimestampBeforeMax: millis(value("message.timestamp.before.max.ms")),
 		TimestampAfterMax:  millis(value("message.timestamp.after.max.ms")),
