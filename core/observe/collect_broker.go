@@ -54,6 +54,7 @@ func sumBroker(shards []broker.Stats) broker.Stats {
 		sum.FrameBytes += s.FrameBytes
 		sum.ClosedProtocol += s.ClosedProtocol
 		sum.Starved += s.Starved
+		sum.Stalled += s.Stalled
 	}
 	return sum
 }
@@ -79,6 +80,7 @@ func emitRequests(e *Emit, s *broker.Stats) {
 func emitClients(e *Emit, s *broker.Stats) {
 	e.Value("umbra_kafka_connections_cut_total", float64(s.ClosedProtocol))
 	e.Value("umbra_kafka_reads_starved_total", float64(s.Starved))
+	e.Value("umbra_kafka_produces_stalled_total", float64(s.Stalled))
 	e.Value("umbra_kafka_frame_bytes", float64(s.FrameBytes))
 	e.Value("umbra_kafka_fetches_parked", float64(s.Parked))
 	e.Value("umbra_kafka_fetch_sessions", float64(s.Sessions))

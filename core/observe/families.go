@@ -91,6 +91,7 @@ func kafkaFamilies() []Family {
 		f(Gauge, "umbra_kafka_connections", "Client connections open."),
 		f(Counter, "umbra_kafka_connections_cut_total", "Client connections closed because of what the client sent."),
 		f(Counter, "umbra_kafka_reads_starved_total", "Times a client connection was not read because no memory was free."),
+		f(Counter, "umbra_kafka_produces_stalled_total", "Times a produce request had to wait for memory or for its log's writes."),
 		f(Gauge, "umbra_kafka_frame_bytes", "Bytes of requests that have arrived in part or wait for their turn."),
 		f(Gauge, "umbra_kafka_fetches_parked", "Fetches that wait for records."),
 		f(Gauge, "umbra_kafka_fetch_sessions", "Incremental fetch sessions of clients."),
