@@ -120,6 +120,7 @@ func (g *Group) newShard(id int) (*Shard, error) {
 		offloads: offloads{run: make(chan offloadJob, g.cfg.OffloadWorkers)},
 	}
 	var err error
+	s.extents = map[int]*byte{}
 	if s.bell, err = newBell(); err != nil {
 		return nil, err
 	}
@@ -135,19 +136,9 @@ func (g *Group) newShard(id int) (*Shard, error) {
 		return nil, errors.Join(err, s.ring.Close())
 	}
 	s.timers = newTimers(s.nanos, s.bell.ring)
-	s.partitions = partitions{shard: s, byID: map[PartitionID]*Partition{}, hot: segment.NewHot(g.cfg.ArenaBytes / hotShare)}
+	s.partitions = partitions{shard: s, byID: map[PartitionID]*Partition{}, hot: segment.NewHot(min(g.cfg.ArenaBytes/hotShare, hotMax))}
 	return s, nil
 }
-
-// registerExtent lets the ring use a new extent as a fixed buffer. Without that
-// it still works, at the price of mapping pages per operation.
-func (s *Shard) registerExtent(mem []byte, index int) {
-	if err := s.ring.Register(mem, index); err != nil {
-		s.log.Warn("slab memory is not registered with the storage ring; writes cost more", "shard", s.id, "bytes", len(mem), "error", err)
-	}
-}
-
-func (s *Shard) unregisterExtent(index int) { _ = s.ring.Unregister(index) }
 
 // supervise reports a loop that ends although nobody stopped it. What it owned
 // cannot be served any more: the process should end and be started again.

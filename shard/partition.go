@@ -114,9 +114,13 @@ type partitions struct {
 	keepingTime *Timer       // the next tick, nil while there is no partition
 }
 
-// hotShare of the arena (one in so many bytes) keeps recent segments' bytes for
-// readers at the tail.
-const hotShare = 4
+// hotShare of the arena (one in so many bytes), but not more than hotMax, keeps
+// recent segments' bytes for readers at the tail. More would hardly be read and
+// is memory that has to be touched a first time, at 1 to 2 CPU-seconds per GiB.
+const (
+	hotShare = 4
+	hotMax   = 64 << 20
+)
 
 func (ps *partitions) count() int { return len(ps.byID) }
 

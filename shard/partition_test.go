@@ -336,8 +336,8 @@ func TestRetentionCheckIsKept(t *testing.T) {
 		})
 	}
 	begin := func(t *testing.T, check time.Duration) (*Group, *Shard, PartitionID) {
-		g := startGroup(t, Config{RetentionCheck: check}, nil)
 		def := testDef(t.TempDir(), 0)
+		g := startGroup(t, Config{RetentionCheck: check}, nil)
 		def.Config.Retention = time.Minute
 		mustOpen(t, g, def, 0)
 		add(t, g.Shard(0), def.ID)

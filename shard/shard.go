@@ -56,6 +56,7 @@ type Shard struct {
 	atTurnEnd  []func() // hooks for this turn
 	iov        iovecs
 	partitions partitions
+	extents    map[int]*byte // first byte of each extent of the arena, by index
 	stats      Stats
 	closing    bool   // connections are being closed for good
 	halted     func() // set by Stop: this turn is the last one, call it when all is done
