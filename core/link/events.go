@@ -8,6 +8,7 @@ import (
 	"umbra/core/link/replicate"
 	"umbra/core/link/spec"
 	"umbra/core/metadata"
+	"umbra/ioring/buf"
 	"umbra/kafkaproto"
 	"umbra/shard"
 	"umbra/shard/segment"
@@ -69,7 +70,7 @@ func (l *Link) take(ctx context.Context, list []replicate.Event) (refresh bool) 
 				rulings = append(rulings, ruling{topic: t, stop: true, reason: faultReason(e)})
 			}
 		case replicate.Refused:
-			l.waits[e.Partition] = waitReason(e.Code, errors.Is(e.Err, segment.ErrNoSpace), e.Partition.Index)
+			l.waits[e.Partition] = waitReason(e)
 			touched[e.Partition.Topic] = t
 		case replicate.Accepted:
 			delete(l.waits, e.Partition)
@@ -92,14 +93,16 @@ func (l *Link) take(ctx context.Context, list []replicate.Event) (refresh bool) 
 }
 
 // waitReason is what an operator reads while a partition waits.
-func waitReason(code kafkaproto.ErrorCode, full bool, index int32) spec.Reason {
-	switch {
-	case full:
+func waitReason(e replicate.Event) spec.Reason {
+	switch code, index := e.Code, e.Partition.Index; {
+	case errors.Is(e.Err, segment.ErrNoSpace):
 		return spec.Reason{Code: spec.LocalStorageFull, Detail: fmt.Sprintf("partition %d has no room", index)}
+	case errors.Is(e.Err, buf.ErrBudget):
+		return spec.Reason{Code: spec.LocalMemoryFull, Detail: fmt.Sprintf("partition %d finds none", index)}
 	case code == kafkaproto.TopicAuthorizationFailed || code == kafkaproto.ClusterAuthorizationFailed:
 		return spec.Reason{Code: spec.SourceAuthorization, Detail: "fetch is refused with " + code.Error()}
 	}
-	return spec.Reason{Code: spec.SourceRefuses, Detail: fmt.Sprintf("fetch of partition %d is refused with %s", index, code.Error())}
+	return spec.Reason{Code: spec.SourceRefuses, Detail: fmt.Sprintf("fetch of partition %d is refused with %s", e.Partition.Index, e.Code.Error())}
 }
 
 // waiting rules what is shown of a topic whose partitions wait for something,
@@ -126,5 +129,5 @@ func (l *Link) waiting(t *metadata.Topic) []ruling {
 
 // clearsByWaiting are the notes that end when no partition waits any more.
 func clearsByWaiting(c spec.Code) bool {
-	return c == spec.LocalStorageFull || c == spec.SourceRefuses || c == spec.SourceAuthorization
+	return c == spec.LocalStorageFull || c == spec.LocalMemoryFull || c == spec.SourceRefuses || c == spec.SourceAuthorization
 }

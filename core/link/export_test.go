@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"umbra/core/link/replicate"
+	"umbra/shard"
 )
 
 // Kept counts the replicators and connections that a link's workers hold.
@@ -20,3 +21,23 @@ func Kept(l *Link) (partitions, brokers int) {
 
 // Stopped is closed when the link's goroutine has ended.
 func Stopped(l *Link) <-chan struct{} { return l.ended }
+
+// AssignmentOf is what a partition is copied by now.
+func AssignmentOf(l *Link, id shard.PartitionID) (a replicate.Assignment) {
+	for i, w := range l.workers {
+		l.cfg.Group.Shard(i).Call(context.Background(), func() {
+			w.VisitFollowing(func(b replicate.Assignment, _ replicate.Waits) {
+				if b.Partition == id {
+					a = b
+				}
+			})
+		})
+	}
+	return a
+}
+
+// Reassign hands an assignment to a shard, as a flight does.
+func Reassign(l *Link, n int, a replicate.Assignment) (err error) {
+	l.cfg.Group.Shard(n).Call(context.Background(), func() { err = l.workers[n].Assign(a) })
+	return err
+}

@@ -146,11 +146,8 @@ func (l *Link) running(ctx context.Context) (map[shard.PartitionID]replicate.Ass
 		}
 		for _, r := range rows {
 			out[r.a.Partition] = r.a
-			switch {
-			case !r.waits.Refused && !r.waits.Full:
+			if r.waits == (replicate.Waits{}) {
 				delete(l.waits, r.a.Partition)
-			case r.waits.Full:
-				l.waits[r.a.Partition] = waitReason(kafkaproto.None, true, r.a.Partition.Index)
 			}
 		}
 	}

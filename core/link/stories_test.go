@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"umbra/core/link/linktest"
+	"umbra/core/link/replicate"
 	"umbra/core/link/spec"
 	"umbra/kafkaproto"
 )
@@ -119,12 +120,17 @@ func TestConnectionsBreak(t *testing.T) {
 
 // brokerDowns counts lost connections.
 func (s *story) brokerDowns() (n int64) {
-	for _, c := range s.status().Shards {
-		for _, k := range c.Errors {
-			n += k
-		}
+	for _, k := range s.counters().Errors {
+		n += k
 	}
 	return n
+}
+
+func (s *story) counters() (c replicate.Counters) {
+	for _, sh := range s.status().Shards {
+		c.Add(sh)
+	}
+	return c
 }
 
 // TestRetentionOvertakes: what the source dropped before it was copied is in the

@@ -18,6 +18,8 @@ const (
 	// found no memory: they come again over the network.
 	starvedMin = 2 * time.Millisecond
 	starvedMax = 250 * time.Millisecond
+	// starvedMany in a row, some five seconds, are told to the control plane.
+	starvedMany = 24
 )
 
 // answerMax is the largest frame that is believed, asked for when the request
@@ -92,6 +94,9 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 		f.notAppended(r, err)
 		return nil
 	}
+	if r.trouble == starving {
+		f.accepted(r)
+	}
 	f.touch(r)
 	return nil
 }
@@ -117,7 +122,9 @@ func (f *Fetcher) notAppended(r *Replicator, err error) {
 		f.touch(r)
 	case noMemory:
 		wait := min(starvedMin<<min(r.starved, 16), starvedMax)
-		r.starved++
+		if r.starved++; r.starved >= starvedMany {
+			f.troubled(r, starving, Event{Err: err})
+		}
 		f.retryLater(r, wait)
 	case noSpace:
 		f.log.Warn("storage full, link waits", "topic", r.Topic, "partition", r.Partition.Index, "err", err)

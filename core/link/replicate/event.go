@@ -33,7 +33,8 @@ const (
 	// not know it. The partition is stopped until it is assigned again.
 	LeaderMoved
 	// Refused: the source answers the partition with an error that waiting may
-	// cure (Code), or the local disk is full (Err is segment.ErrNoSpace).
+	// cure (Code), or the local disk (Err is segment.ErrNoSpace) or memory
+	// (buf.ErrBudget) is full.
 	// Retried slowly by the Worker itself; reported once, until Accepted.
 	Refused
 	// Accepted: what was Refused goes on.

@@ -86,6 +86,7 @@ func (f *Fetcher) add(r *Replicator) {
 	}
 	f.topics.add(r)
 	r.owner, r.sent, r.phase = f, neverSent, following
+	r.watch()
 	f.touch(r)
 	f.next()
 }
@@ -112,6 +113,7 @@ func (f *Fetcher) remove(r *Replicator) {
 		f.dirty[r.dirtyAt] = nil
 	}
 	r.owner = nil
+	r.unwatch()
 	r.abandon()
 	if f.in.target == r {
 		f.in.target = nil

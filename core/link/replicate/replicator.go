@@ -25,9 +25,10 @@ const (
 type trouble uint8
 
 const (
-	calm    trouble = iota
-	refused         // by the source, with an error code
-	full            // the local disk is
+	calm     trouble = iota
+	refused          // by the source, with an error code
+	full             // the local disk is
+	starving         // memory is, again and again
 )
 
 // corruptMax is how often in a row a partition's bytes may be refused before
@@ -73,6 +74,7 @@ type Replicator struct {
 	filled      int
 	verifier    batch.Verifier
 
+	waiter   shard.Waiter // hears of the log while it has an owner
 	applying applying
 }
 

@@ -42,7 +42,7 @@ func (w *Worker) Status(id shard.PartitionID) (PartitionStatus, bool) {
 func (w *Worker) VisitFollowing(do func(a Assignment, waits Waits)) {
 	for _, r := range w.all {
 		if r.phase != stopped {
-			do(r.Assignment, Waits{Refused: r.trouble == refused, Full: r.trouble == full})
+			do(r.Assignment, Waits{Refused: r.trouble == refused, Full: r.trouble == full, Memory: r.trouble == starving})
 		}
 	}
 }
@@ -51,6 +51,7 @@ func (w *Worker) VisitFollowing(do func(a Assignment, waits Waits)) {
 type Waits struct {
 	Refused bool // by the source
 	Full    bool // the local disk
+	Memory  bool // the shard's arena
 }
 
 // VisitBrokers calls do for every source broker this shard is assigned to.

@@ -26,6 +26,7 @@ const (
 	LocalNameConflict     Code = "LOCAL_NAME_CONFLICT"
 	LocalStorage          Code = "LOCAL_STORAGE"
 	LocalStorageFull      Code = "LOCAL_STORAGE_FULL"
+	LocalMemoryFull       Code = "LOCAL_MEMORY_FULL"
 	RecordTooLarge        Code = "RECORD_TOO_LARGE_FOR_BUDGET"
 	ProducerIDsExhausted  Code = "PRODUCER_IDS_EXHAUSTED"
 	OperatorPaused        Code = "OPERATOR_PAUSED"
@@ -117,6 +118,8 @@ func Codes() []CodeInfo {
 			Remedy: "See the log for the file and the error. Repair the disk, restart umbra, then resume the topic."},
 		{Code: LocalStorageFull, Title: "the local disk is full",
 			Remedy: "Free space. The link goes on by itself."},
+		{Code: LocalMemoryFull, Title: "the memory set aside for records is used up",
+			Remedy: "Records are thrown away and fetched again until there is room. If it stays so, the disk is too slow or one batch too large: raise memory.arena."},
 		{Code: RecordTooLarge, Faulting: true, Title: "one record batch is larger than the memory set aside for the link",
 			Remedy: "Raise memory.arena so that the batch fits several times, restart, then resume the topic."},
 		{Code: ProducerIDsExhausted, Faulting: true, Title: "the source uses producer ids up to the end of their range",
