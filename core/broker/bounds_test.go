@@ -40,6 +40,19 @@ func TestRequestsMaxBoundsOneConnection(t *testing.T) {
 	}
 }
 
+// TestReadersOfAnImpossibleName: Kafka tells readers of a name that is not
+// allowed what it tells them of any other topic that is not there.
+func TestReadersOfAnImpossibleName(t *testing.T) {
+	n := start(t, rig{shards: 1})
+	w := n.dial(t)
+	fetched := ask[kafkaproto.FetchResponse](w, kafkaproto.KeyFetch, 12, fetchReq("a/b", 0, 0))
+	wantCode(t, "fetch", fetched.Topics[0].Partitions[0].ErrorCode, kafkaproto.UnknownTopicOrPartition)
+	listed := ask[kafkaproto.ListOffsetsResponse](w, kafkaproto.KeyListOffsets, 5, &kafkaproto.ListOffsetsRequest{ReplicaID: -1,
+		Topics: []kafkaproto.ListOffsetsRequestTopic{{Topic: "a/b", Partitions: []kafkaproto.ListOffsetsRequestTopicPartition{{Timestamp: -1, CurrentLeaderEpoch: -1}}}}})
+	wantCode(t, "list offsets", listed.Topics[0].Partitions[0].ErrorCode, kafkaproto.UnknownTopicOrPartition)
+	wantCode(t, "produce", w.produce(9, "a/b", 0, raw(t, batch.Builder{}, "a")).ErrorCode, kafkaproto.InvalidTopicException)
+}
+
 // TestSessionPartitionsMaxBoundsSessions: a client whose partitions do not fit
 // is served without a session.
 func TestSessionPartitionsMaxBoundsSessions(t *testing.T) {

@@ -16,6 +16,9 @@ func (p *produce) check(part *producePart) (later bool, err error) {
 		return false, refuse(kafkaproto.InvalidRequiredAcks, "acks is %d; -1 (all), 0 and 1 are valid", a)
 	}
 	if part.topic, err = findByName(p.snap, part.name, part.index); err != nil {
+		if p.snap.Topics[part.name] == nil {
+			err = unknownTopic(part.name)
+		}
 		return false, err
 	}
 	if part.topic.Internal {

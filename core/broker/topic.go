@@ -33,16 +33,19 @@ func partitionID(t *metadata.Topic, index int32) shard.PartitionID {
 	return shard.PartitionID{Topic: t.ID, Index: index}
 }
 
-// findByName finds a topic's partition for a client that names it.
+// findByName finds a topic's partition for a client that names it. What no
+// topic can be called is unknown like any other name, as in Kafka's Fetch,
+// ListOffsets and DeleteRecords; see unknownTopic for the others.
 func findByName(snap *metadata.Snapshot, name string, index int32) (*metadata.Topic, error) {
 	t := snap.Topics[name]
 	if t == nil {
-		return nil, unknownTopic(name)
+		return nil, refuse(kafkaproto.UnknownTopicOrPartition, "topic %q does not exist", name)
 	}
 	return t, checkIndex(t, index)
 }
 
-// unknownTopic is the refusal for a name that no topic has.
+// unknownTopic is the refusal for a name that no topic has, where Kafka tells
+// names that are not allowed apart.
 func unknownTopic(name string) error {
 	if err := metadata.ValidateTopicName(name); err != nil {
 		return err
