@@ -146,7 +146,7 @@ func (b *broker) answer(nc net.Conn, frame []byte, gone <-chan struct{}) error {
 	}
 	var resp kafkaproto.Message
 	if f, ok := req.(*kafkaproto.FetchRequest); ok {
-		answer, err := b.fetch(f, h.Version, gone)
+		answer, err := b.fetch(f, h.Version, nc, gone)
 		if err != nil {
 			return err
 		}

@@ -323,10 +323,15 @@ func (c *Cluster) Sessions(broker int32) (n int) {
 	return n
 }
 
-// Following counts the partitions of a topic in a broker's sessions.
+// Following counts the partitions of a topic in those sessions of a broker
+// whose connection is open. Others lie about until the broker evicts them.
 func (c *Cluster) Following(broker int32, topic string) (n int) {
 	c.look(func() {
-		for _, s := range c.brokers[broker].sessions {
+		b := c.brokers[broker]
+		for _, s := range b.sessions {
+			if _, open := b.conns[s.by]; !open {
+				continue
+			}
 			for _, w := range s.parts {
 				if w.topic == topic {
 					n++

@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"net"
 	"time"
 
 	"umbra/kafkaproto"
@@ -30,7 +31,8 @@ type session struct {
 	id    int32
 	epoch int32
 	byID  bool
-	parts []*want // in the order of answers
+	by    net.Conn // of the last request
+	parts []*want  // in the order of answers
 }
 
 func (s *session) find(k partKey) int {
@@ -43,11 +45,14 @@ func (s *session) find(k partKey) int {
 }
 
 // fetch answers when there is something to say or the wait is over.
-func (b *broker) fetch(req *kafkaproto.FetchRequest, version int16, gone <-chan struct{}) (*kafkaproto.FetchResponse, error) {
+func (b *broker) fetch(req *kafkaproto.FetchRequest, version int16, nc net.Conn, gone <-chan struct{}) (*kafkaproto.FetchResponse, error) {
 	timer := time.NewTimer(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	defer timer.Stop()
 	b.c.mu.Lock()
 	s, code := b.session(req, version)
+	if s != nil {
+		s.by = nc
+	}
 	b.c.mu.Unlock()
 	if code != kafkaproto.None {
 		return &kafkaproto.FetchResponse{ErrorCode: int16(code)}, nil

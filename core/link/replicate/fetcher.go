@@ -34,6 +34,7 @@ type Fetcher struct {
 	count  *Counters // the Worker's
 
 	topics  *topicIndex
+	unused  bool          // it was empty at the last sweep
 	waiting int           // replicators that come back when their wait is over
 	dirty   []*Replicator // their next fetch differs from what the session knows; nil where one left
 

@@ -95,13 +95,16 @@ func (w *Worker) HoldAll() {
 	for _, r := range w.all {
 		r.detach()
 	}
-	w.Sweep()
+	for addr, f := range w.fetchers {
+		f.close()
+		delete(w.fetchers, addr)
+	}
 }
 
 // Sweep drops the partitions that are not open on this shard any more, and
-// closes the connections nothing is left for: topics and brokers come and go.
-// A connection lives until then although it has no partition, because one
-// that is aligned anew comes back to it a moment later.
+// closes the connections that had nothing to do since the last sweep: topics and
+// brokers come and go. A connection outlives its last partition for a while,
+// because one that is aligned anew comes back to it a moment later.
 func (w *Worker) Sweep() {
 	for id, r := range w.all {
 		if r.part.Removed() || w.shard.Partition(id) != r.part {
@@ -109,9 +112,14 @@ func (w *Worker) Sweep() {
 		}
 	}
 	for addr, f := range w.fetchers {
-		if f.empty() {
+		switch {
+		case !f.empty():
+			f.unused = false
+		case f.unused:
 			f.close()
 			delete(w.fetchers, addr)
+		default:
+			f.unused = true
 		}
 	}
 }
