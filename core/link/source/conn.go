@@ -78,11 +78,8 @@ func (c *conn) version(key, limit int16) (int16, error) {
 	return v, nil
 }
 
-// call sends one request in the best version and decodes the answer.
-func (c *conn) call(ctx context.Context, key int16, req, resp kafkaproto.Message) (version int16, err error) {
-	return c.callUpTo(ctx, key, 1<<14, req, resp)
-}
-
+// callUpTo sends one request in the best version, not above limit, and decodes
+// the answer.
 func (c *conn) callUpTo(ctx context.Context, key, limit int16, req, resp kafkaproto.Message) (int16, error) {
 	v, err := c.version(key, limit)
 	if err != nil {
