@@ -10,9 +10,9 @@ import (
 func TestScheduleIsNotPutOff(t *testing.T) {
 	s := schedule{limit: 5 * time.Second}
 	start := time.Unix(1_700_000_000, 0)
-	now, due, looks := start, time.Time{}, 0
+	now, looks := start, 0
 	for ; now.Before(start.Add(time.Minute)); now = now.Add(time.Millisecond) {
-		due = s.ask(now) // an event each millisecond
+		due := s.ask(now) // an event each millisecond
 		if !now.Before(due) {
 			s.begin(now)
 			looks++
