@@ -45,6 +45,7 @@ func TestFollowsSourceEvents(t *testing.T) {
 		}
 		writeTo(t, ctx, source.Seeds(), "ev-grow", 5, 200)
 		awaitEqual(t, ctx, src, dst, "ev-grow")
+		grownIsTold(t, ctx, d)
 	})
 	t.Run("retention overtakes a paused link", func(t *testing.T) { retentionOvertakes(t, ctx, d, source, src, dst) })
 	t.Run("topic created again", func(t *testing.T) {
@@ -54,6 +55,8 @@ func TestFollowsSourceEvents(t *testing.T) {
 		if !isReason(row.Reason, "SOURCE_RECREATED") || row.Reason.Next == "" {
 			t.Errorf("reason %+v, want SOURCE_RECREATED with a next step", row.Reason)
 		}
+		awaitSeries(t, ctx, d, `umbra_link_topic_faulted{link="dr",topic="ev-again",reason="SOURCE_RECREATED"}`, 1)
+		awaitSeries(t, ctx, d, `umbra_link_topics{link="dr",state="FAULTED"}`, 1)
 		stillHeld(t, ctx, dst, held)
 	})
 	t.Run("topic deleted", func(t *testing.T) {
@@ -82,15 +85,74 @@ func TestFollowsSourceEvents(t *testing.T) {
 		if n := sumSeries(t, ctx, d, "umbra_link_topic_faulted"); n != 1 {
 			t.Errorf("umbra_link_topic_faulted sums to %v, want 1", n)
 		}
-		receipt := failover(t, ctx, d, "dr")
-		if len(receiptPartition(t, receipt, "ev-gap", 0).Gaps) != 1 {
-			t.Errorf("receipt: %+v, want the gap", receiptPartition(t, receipt, "ev-gap", 0))
+		eventsAreOnTheReceipt(t, ctx, d, dst)
+	})
+}
+
+// grownIsTold: the status counts the added partitions, and each has figures of its own.
+func grownIsTold(t *testing.T, ctx context.Context, d *umbra.Daemon) {
+	t.Helper()
+	if row := topicState(linkStatus(t, ctx, d, "dr"), "ev-grow"); row.Partitions != 5 || row.State != api.StateActive || row.Reason != nil {
+		t.Errorf("status %+v, want 5 partitions, ACTIVE, no reason", row)
+	}
+	dst := shadowReader(t, d)
+	for p := range int32(5) {
+		b, err := dst.Bounds(ctx, "ev-grow", p)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, topic := range receipt.Topics {
-			if topic.Topic == "ev-again" && topic.StateBefore != api.StateFaulted || topic.State != api.StateFailedOver {
-				t.Errorf("receipt: topic %s was %s, is %s", topic.Topic, topic.StateBefore, topic.State)
+		if b.HighWatermark == 0 {
+			t.Errorf("ev-grow/%d is empty: its figures show nothing", p)
+		}
+		awaitSeries(t, ctx, d, fmt.Sprintf(`umbra_partition_high_watermark{topic="ev-grow",partition="%d"}`, p), float64(b.HighWatermark))
+		awaitSeries(t, ctx, d, fmt.Sprintf(`umbra_link_lag_records{link="dr",topic="ev-grow",partition="%d"}`, p), 0)
+	}
+}
+
+// eventsAreOnTheReceipt fails over and looks for each event on the receipt.
+func eventsAreOnTheReceipt(t *testing.T, ctx context.Context, d *umbra.Daemon, dst *rawfetch.Reader) {
+	t.Helper()
+	held := map[string]int{"ev-grow": 5, "ev-gap": 2, "ev-again": 2, "ev-gone": 2}
+	ends := map[string][]*rawfetch.Recording{}
+	for topic, partitions := range held {
+		ends[topic] = record(t, ctx, dst, topic, partitions)
+	}
+	receipt := failover(t, ctx, d, "dr")
+	if gaps := receiptPartition(t, receipt, "ev-gap", 0).Gaps; len(gaps) != 1 {
+		t.Errorf("receipt: gaps of ev-gap/0 %+v, want one", gaps)
+	}
+	if len(receipt.Topics) != len(held) {
+		t.Errorf("receipt: %d topics, want %d", len(receipt.Topics), len(held))
+	}
+	for _, topic := range receipt.Topics {
+		before := api.StateActive
+		if topic.Topic == "ev-again" {
+			before = api.StateFaulted
+		}
+		if topic.StateBefore != before || topic.State != api.StateFailedOver || len(topic.Partitions) != held[topic.Topic] {
+			t.Errorf("receipt: topic %s was %s, is %s, with %d partitions; want %s, FAILED_OVER, %d", topic.Topic, topic.StateBefore, topic.State,
+				len(topic.Partitions), before, held[topic.Topic])
+		}
+		for _, rec := range ends[topic.Topic] {
+			if got := receiptPartition(t, receipt, rec.Topic, rec.Partition).FinalOffset; got != rec.Bounds.HighWatermark {
+				t.Errorf("receipt: %s/%d was cut at %d, the shadow had %d", rec.Topic, rec.Partition, got, rec.Bounds.HighWatermark)
 			}
 		}
+	}
+}
+
+// awaitSeries waits until a series, named with its labels, has a value.
+func awaitSeries(t *testing.T, ctx context.Context, d *umbra.Daemon, series string, want float64) {
+	t.Helper()
+	eventually(t, ctx, fmt.Sprintf("%s is %v", series, want), func() string {
+		values, err := d.MetricValues(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if got, ok := values[series]; !ok || got != want {
+			return fmt.Sprintf("%v, there: %v", got, ok)
+		}
+		return ""
 	})
 }
 
