@@ -257,10 +257,16 @@ func mirroredProducerGoesOn(t *testing.T, ctx context.Context, d *umbra.Daemon, 
 	send("the one after it", next(after+5), 0, end+5)
 }
 
-// newProducers: stock clients in every codec, and a load whose every acknowledged record
-// is found at its offset.
+// newProducers: stock clients in every codec (the Java one, slow to start, in two), and a
+// load whose every acknowledged record is found at its offset.
 func newProducers(t *testing.T, ctx context.Context, d *umbra.Daemon) {
-	for _, c := range []clients.Client{clients.Franz("franz-go", nil), clients.Kcat(), clients.KafkaGo(), clients.Confluent()} {
+	dist, err := kafka.Fetch(ctx, kafka.Newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	java := clients.Java(dist)
+	java.Codecs = []string{"none", "zstd"}
+	for _, c := range []clients.Client{clients.Franz("franz-go", nil), clients.Kcat(), clients.KafkaGo(), clients.Confluent(), java} {
 		for _, codec := range c.Codecs {
 			if err := clients.RoundTrip(ctx, c, clients.Target{Bootstrap: d.Listen, Topic: "fo-resume", Codec: codec}, 20); err != nil {
 				t.Error(err)
