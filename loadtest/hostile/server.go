@@ -54,6 +54,8 @@ func Start(topics ...*Topic) (*Server, error) {
 			return nil, fmt.Errorf("start hostile source: %w", err)
 		}
 		s.listeners[i] = l
+	}
+	for i, l := range s.listeners { // not before all are there: answers name all
 		s.wg.Go(func() { s.accept(l, int32(i+1)) })
 	}
 	return s, nil
