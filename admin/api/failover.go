@@ -99,13 +99,16 @@ type Phase struct {
 
 // ReceiptTopic is one topic of a receipt.
 type ReceiptTopic struct {
-	Topic       string             `json:"topic"`
-	TopicID     string             `json:"topic_id,omitempty"`
-	StateBefore string             `json:"state_before"`
-	State       string             `json:"state"`
-	Reason      *Reason            `json:"reason,omitempty"` // why it is not FAILED_OVER
-	Loss        Lag                `json:"loss"`
-	Partitions  []ReceiptPartition `json:"partitions"`
+	Topic       string  `json:"topic"`
+	TopicID     string  `json:"topic_id,omitempty"`
+	StateBefore string  `json:"state_before"`
+	State       string  `json:"state"`
+	Reason      *Reason `json:"reason,omitempty"` // why it is not FAILED_OVER
+	// ReasonBefore is what was the matter with it before: a fault, or what was
+	// to be known of its source.
+	ReasonBefore *Reason            `json:"reason_before,omitempty"`
+	Loss         Lag                `json:"loss"`
+	Partitions   []ReceiptPartition `json:"partitions"`
 }
 
 // ReceiptPartition is one partition of a receipt.

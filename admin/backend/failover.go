@@ -138,7 +138,7 @@ func (b *Backend) receiptDoc(r *link.Receipt) *api.Receipt {
 }
 
 func receiptTopicDoc(t link.ReceiptTopic) api.ReceiptTopic {
-	doc := api.ReceiptTopic{Topic: t.Topic.Name, TopicID: t.Topic.ID.String(), StateBefore: t.Before.String(), State: t.Topic.Shadow.State.String(), Loss: lagDoc(t.Loss)}
+	doc := api.ReceiptTopic{Topic: t.Topic.Name, TopicID: t.Topic.ID.String(), StateBefore: t.Before.String(), State: t.Topic.Shadow.State.String(), ReasonBefore: reasonDoc(t.Reason), Loss: lagDoc(t.Loss)}
 	if t.Err != nil {
 		doc.Reason = &api.Reason{Code: "failover_failed", Detail: t.Err.Error(), Next: "mend the cause and run the failover again: topics that are done stay done"}
 	}

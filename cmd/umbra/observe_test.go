@@ -206,11 +206,22 @@ func (s *story) losesItsSource(src *synthetic.Source) {
 	}
 }
 
-// stopsATopic does by hand what a re-created source topic would.
+// stopsATopic does by hand what a source topic would that is deleted, and then
+// created again.
 func (s *story) stopsATopic() {
 	s.t.Helper()
 	topic := s.d.store.Snapshot().Topics["orders"]
-	_, err := s.d.store.UpdateShadow(s.t.Context(), topic.ID, topic.Shadow.Term, func(t *metadata.Topic) (err error) {
+	_, err := s.d.store.UpdateShadow(s.t.Context(), topic.ID, topic.Shadow.Term, func(t *metadata.Topic) error {
+		t.Shadow.Reason = spec.Reason{Code: spec.SourceDeleted}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.scrape(); got.value(`umbra_link_topic_noted{link="dr",topic="orders",reason="SOURCE_DELETED"}`) != 1 {
+		s.t.Error("the note has no series")
+	}
+	_, err = s.d.store.UpdateShadow(s.t.Context(), topic.ID, topic.Shadow.Term, func(t *metadata.Topic) (err error) {
 		t.Shadow.State, err = spec.Next(t.Shadow.State, spec.EventFault)
 		t.Shadow.Reason = spec.Reason{Code: spec.SourceRecreated}
 		return err

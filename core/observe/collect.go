@@ -54,6 +54,8 @@ func CollectMetadata(snapshot func() *metadata.Snapshot) func(*Emit) {
 				counts[t.Shadow.State]++
 				if t.Shadow.State == spec.Faulted {
 					e.Value("umbra_link_topic_faulted", 1, name, t.Name, string(t.Shadow.Reason.Code))
+				} else if !t.Shadow.Reason.IsZero() {
+					e.Value("umbra_link_topic_noted", 1, name, t.Name, string(t.Shadow.Reason.Code))
 				}
 			}
 			for _, state := range spec.States() {

@@ -62,6 +62,7 @@ func linkFamilies() []Family {
 		f(Gauge, "umbra_link_topics", "Shadow topics by state.", "link", "state"),
 		f(Gauge, "umbra_link_paused", "1 when an operator paused the link.", "link"),
 		f(Gauge, "umbra_link_topic_faulted", "1 for each shadow topic that is FAULTED; the label says why.", "link", "topic", "reason"),
+		f(Gauge, "umbra_link_topic_noted", "1 for each shadow topic that goes on although something is to be known: deleted at the source, a gap, access refused; the label says what.", "link", "topic", "reason"),
 		f(Counter, "umbra_link_fetched_bytes_total", "Bytes received from the source, record data only, what was thrown away included.", "link", "shard"),
 		f(Counter, "umbra_link_written_bytes_total", "Bytes of record batches appended to shadow partitions.", "link", "shard"),
 		f(Counter, "umbra_link_fetched_records_total", "Records received from the source in batches whose bytes were right.", "link", "shard"),

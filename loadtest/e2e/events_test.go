@@ -71,6 +71,7 @@ func TestFollowsSourceEvents(t *testing.T) {
 			}
 			return fmt.Sprintf("%+v, reason %+v", row, row.Reason)
 		})
+		awaitSeries(t, ctx, d, `umbra_link_topic_noted{link="dr",topic="ev-gone",reason="SOURCE_DELETED"}`, 1)
 		stillHeld(t, ctx, dst, held)
 	})
 	t.Run("the rest goes on", func(t *testing.T) {
@@ -113,6 +114,7 @@ func grownIsTold(t *testing.T, ctx context.Context, d *umbra.Daemon) {
 func eventsAreOnTheReceipt(t *testing.T, ctx context.Context, d *umbra.Daemon, dst *rawfetch.Reader) {
 	t.Helper()
 	held := map[string]int{"ev-grow": 5, "ev-gap": 2, "ev-again": 2, "ev-gone": 2}
+	reasons := map[string]string{"ev-again": "SOURCE_RECREATED", "ev-gone": "SOURCE_DELETED"}
 	ends := map[string][]*rawfetch.Recording{}
 	for topic, partitions := range held {
 		ends[topic] = record(t, ctx, dst, topic, partitions)
@@ -132,6 +134,9 @@ func eventsAreOnTheReceipt(t *testing.T, ctx context.Context, d *umbra.Daemon, d
 		if topic.StateBefore != before || topic.State != api.StateFailedOver || len(topic.Partitions) != held[topic.Topic] {
 			t.Errorf("receipt: topic %s was %s, is %s, with %d partitions; want %s, FAILED_OVER, %d", topic.Topic, topic.StateBefore, topic.State,
 				len(topic.Partitions), before, held[topic.Topic])
+		}
+		if want := reasons[topic.Topic]; want != "" && !isReason(topic.ReasonBefore, want) {
+			t.Errorf("receipt: topic %s had reason %+v before, want %s", topic.Topic, topic.ReasonBefore, want)
 		}
 		for _, rec := range ends[topic.Topic] {
 			if got := receiptPartition(t, receipt, rec.Topic, rec.Partition).FinalOffset; got != rec.Bounds.HighWatermark {
