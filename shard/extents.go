@@ -27,6 +27,19 @@ func (s *Shard) unregisterExtent(index int) {
 	_ = s.ring.Unregister(index) // an extent that was never registered has nothing to undo
 }
 
+// populateStep is one huge page. The kernel holds the address space's lock while
+// it populates, and a loop that maps its next extent meanwhile waits for it.
+const populateStep = 2 << 20
+
 // populate touches every page. It is advice: a kernel that does not know it
 // (before 5.14) touches them at registration.
-func populate(mem []byte) error { return unix.Madvise(mem, unix.MADV_POPULATE_WRITE) }
+func populate(mem []byte) error {
+	for len(mem) > 0 {
+		n := min(len(mem), populateStep)
+		if err := unix.Madvise(mem[:n], unix.MADV_POPULATE_WRITE); err != nil {
+			return err
+		}
+		mem = mem[n:]
+	}
+	return nil
+}
