@@ -45,7 +45,7 @@ func startNode(t testing.TB, dir, engine string, checkpoint func(spec.FailoverSt
 func (n *node) stop(t testing.TB) {
 	n.manager.Stop()
 	n.keeper.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // for thousands of logs on a busy machine
 	defer cancel()
 	if err := n.group.Stop(ctx); err != nil {
 		t.Error(err)

@@ -41,3 +41,17 @@ func Reassign(l *Link, n int, a replicate.Assignment) (err error) {
 	l.cfg.Group.Shard(n).Call(context.Background(), func() { err = l.workers[n].Assign(a) })
 	return err
 }
+
+// Candidates runs the comparison of a look with the shards, without acting.
+func Candidates(l *Link) int {
+	l.mu.Lock()
+	cl := l.state.cluster
+	l.mu.Unlock()
+	c := newLink(l.cfg, l.name, l.id) // its own memory: the link's goroutine runs
+	c.workers = l.workers
+	list, err := c.candidates(context.Background(), l.definition(), cl)
+	if err != nil {
+		return -1
+	}
+	return len(list)
+}

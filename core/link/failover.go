@@ -248,6 +248,31 @@ func (f *failover) firstError() error {
 	return nil
 }
 
+const (
+	// updateTopics is how many topics one goroutine persists at a time, and
+	// updatesMax how many goroutines do: encoding, storing and hearing of it
+	// overlap.
+	updateTopics = 512
+	updatesMax   = 4
+)
+
+// updateShadows is Store.UpdateShadows for thousands of topics.
+func (f *failover) updateShadows(ctx context.Context, updates []metadata.ShadowUpdate) []error {
+	errs := make([]error, len(updates))
+	slots := make(chan struct{}, updatesMax)
+	var wg sync.WaitGroup
+	for at := 0; at < len(updates); at += updateTopics {
+		to := min(at+updateTopics, len(updates))
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			copy(errs[at:to], f.l.cfg.Store.UpdateShadows(ctx, updates[at:to]))
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
 // updateTries bounds how often a topic whose term moves under a failover is
 // tried again: the link may be stopping it at the same moment.
 const updateTries = 10
@@ -261,7 +286,7 @@ func (f *failover) update(ctx context.Context, topics []*metadata.Topic, apply f
 			updates[i] = metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: apply}
 		}
 		var stale []*metadata.Topic
-		for i, err := range f.l.cfg.Store.UpdateShadows(ctx, updates) {
+		for i, err := range f.updateShadows(ctx, updates) {
 			now := f.l.cfg.Store.Snapshot().ByID(topics[i].ID)
 			switch {
 			case errors.Is(err, metadata.ErrUnavailable), errors.Is(err, metadata.ErrClosed), err != nil && ctx.Err() != nil:

@@ -29,7 +29,8 @@ type Cluster struct {
 	id       string
 	brokers  map[int32]*broker
 	topics   map[string]*topic
-	moved    chan struct{} // closed and replaced at each change
+	byID     map[kafkaproto.TopicID]*topic // also those that are gone
+	moved    chan struct{}                 // closed and replaced at each change
 	closed   bool
 	throttle int32
 	requests map[int16]int // answered, by API key
@@ -48,7 +49,7 @@ func Start(cfg Config) (*Cluster, error) {
 	if cfg.ClusterID == "" {
 		cfg.ClusterID = "linktest-" + kafkaproto.NewTopicID().String()
 	}
-	c := &Cluster{cfg: cfg, id: cfg.ClusterID, brokers: map[int32]*broker{}, topics: map[string]*topic{}, moved: make(chan struct{}),
+	c := &Cluster{cfg: cfg, id: cfg.ClusterID, brokers: map[int32]*broker{}, topics: map[string]*topic{}, byID: map[kafkaproto.TopicID]*topic{}, moved: make(chan struct{}),
 		requests: map[int16]int{}, fetched: map[string]int{}}
 	for i := range cfg.Brokers {
 		b := &broker{c: c, id: int32(i + 1), sessions: map[int32]*session{}}
@@ -116,7 +117,7 @@ func (c *Cluster) CreateTopic(name string, partitions int) {
 		if !c.cfg.Release.TopicIDs {
 			t.id = kafkaproto.TopicID{}
 		}
-		c.topics[name] = t
+		c.topics[name], c.byID[t.id] = t, t
 		c.grow(t, partitions)
 	})
 }
@@ -142,12 +143,19 @@ func (c *Cluster) alive() (ids []int32) {
 
 // DropID takes a topic's id away, as a topic made before an upgrade has none.
 func (c *Cluster) DropID(topic string) {
-	c.change(func() { c.topics[topic].id = kafkaproto.TopicID{} })
+	c.change(func() {
+		delete(c.byID, c.topics[topic].id)
+		c.topics[topic].id = kafkaproto.TopicID{}
+	})
 }
 
 // GiveID gives a topic an id.
 func (c *Cluster) GiveID(topic string) {
-	c.change(func() { c.topics[topic].id = kafkaproto.NewTopicID() })
+	c.change(func() {
+		t := c.topics[topic]
+		t.id = kafkaproto.NewTopicID()
+		c.byID[t.id] = t
+	})
 }
 
 // TopicID is the present id of a topic.
@@ -193,6 +201,17 @@ func (c *Cluster) AppendMany(topic string, index, n int, b Batch) {
 		p := c.part(topic, index)
 		for range n {
 			p.write(topic, index, b)
+		}
+	})
+}
+
+// AppendAll writes one batch to every partition of every topic, as one change.
+func (c *Cluster) AppendAll(b Batch) {
+	c.change(func() {
+		for _, t := range c.topics {
+			for i, p := range t.partitions {
+				p.write(t.name, i, b)
+			}
 		}
 	})
 }

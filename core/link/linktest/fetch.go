@@ -31,17 +31,29 @@ type session struct {
 	id    int32
 	epoch int32
 	byID  bool
-	by    net.Conn // of the last request
-	parts []*want  // in the order of answers
+	by    net.Conn        // of the last request
+	parts []*want         // in the order of answers
+	at    map[partKey]int // where each is in parts
 }
 
 func (s *session) find(k partKey) int {
-	for i, w := range s.parts {
-		if w.partKey == k {
-			return i
-		}
+	if i, ok := s.at[k]; ok {
+		return i
 	}
 	return -1
+}
+
+func (s *session) add(w *want) {
+	s.at[w.partKey] = len(s.parts)
+	s.parts = append(s.parts, w)
+}
+
+func (s *session) remove(n int) {
+	delete(s.at, s.parts[n].partKey)
+	s.parts = append(s.parts[:n], s.parts[n+1:]...)
+	for i := n; i < len(s.parts); i++ {
+		s.at[s.parts[i].partKey] = i
+	}
 }
 
 // fetch answers when there is something to say or the wait is over.
@@ -88,7 +100,7 @@ func (b *broker) session(req *kafkaproto.FetchRequest, version int16) (*session,
 	full := version < 7 || req.SessionEpoch <= 0
 	if full {
 		delete(b.sessions, req.SessionID)
-		s := &session{byID: version >= 13}
+		s := &session{byID: version >= 13, at: map[partKey]int{}}
 		b.merge(s, req, version)
 		if version >= 7 && req.SessionEpoch == 0 && !b.c.cfg.NoSessions && len(s.parts) > 0 {
 			b.c.sessions++
@@ -129,7 +141,7 @@ func (b *broker) merge(s *session, req *kafkaproto.FetchRequest, version int16) 
 			if n := s.find(k); n >= 0 {
 				w = s.parts[n]
 			} else {
-				s.parts = append(s.parts, w)
+				s.add(w)
 			}
 			w.offset, w.maxBytes, w.leaderEpoch, w.lastEpoch = p.FetchOffset, int(p.PartitionMaxBytes), p.CurrentLeaderEpoch, -1
 			if version >= 12 {
@@ -147,7 +159,7 @@ func (b *broker) merge(s *session, req *kafkaproto.FetchRequest, version int16) 
 		t := &req.ForgottenTopics[i]
 		for _, index := range t.Partitions {
 			if n := s.find(key(t.Topic, t.TopicID, index)); n >= 0 {
-				s.parts = append(s.parts[:n], s.parts[n+1:]...)
+				s.remove(n)
 			}
 		}
 	}
@@ -162,10 +174,8 @@ func (b *broker) resolve(w *want) string {
 		}
 		return w.topic
 	}
-	for name, t := range b.c.topics {
-		if t.id == w.id {
-			w.topic = name
-		}
+	if t := b.c.byID[w.id]; t != nil && b.c.topics[t.name] == t {
+		w.topic = t.name
 	}
 	return w.topic
 }
@@ -188,11 +198,9 @@ func (b *broker) collect(s *session, req *kafkaproto.FetchRequest, version int16
 }
 
 func add(resp *kafkaproto.FetchResponse, w *want, p kafkaproto.FetchResponseTopicPartition) {
-	for i := range resp.Topics {
-		if t := &resp.Topics[i]; t.Topic == w.name && t.TopicID == w.id {
-			t.Partitions = append(t.Partitions, p)
-			return
-		}
+	if n := len(resp.Topics) - 1; n >= 0 && resp.Topics[n].Topic == w.name && resp.Topics[n].TopicID == w.id {
+		resp.Topics[n].Partitions = append(resp.Topics[n].Partitions, p)
+		return
 	}
 	resp.Topics = append(resp.Topics, kafkaproto.FetchResponseTopic{Topic: w.name, TopicID: w.id, Partitions: []kafkaproto.FetchResponseTopicPartition{p}})
 }
@@ -210,7 +218,8 @@ func (b *broker) told(s *session, resp *kafkaproto.FetchResponse) {
 				w.high = -1 // an error is told again until it is gone, then all of it
 			}
 			if len(p.RecordBatches) > 0 {
-				s.parts = append(append(s.parts[:n:n], s.parts[n+1:]...), w)
+				s.remove(n)
+				s.add(w)
 				if src := b.c.topics[w.topic]; src != nil && src.partitions[p.Partition].faults.spoil != nil {
 					src.partitions[p.Partition].faults.spoiled++
 				}
