@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"umbra/kafkaproto"
 )
@@ -12,6 +13,7 @@ type Fetched struct {
 	Records       []byte // whole batches, the last may be cut; the first may begin below the offset
 	HighWatermark int64
 	LogStart      int64
+	Throttle      time.Duration // the source asks for a pause, and may have sent nothing because of it
 }
 
 // fetchByNameMax is the last Fetch version that names topics by name.
@@ -57,5 +59,6 @@ func (c *Client) Fetch(ctx context.Context, p Place, id kafkaproto.TopicID, offs
 	if err := partitionError("fetch", p.Topic, p.Index, got.ErrorCode); err != nil {
 		return Fetched{}, err
 	}
-	return Fetched{Records: got.RecordBatches, HighWatermark: got.HighWatermark, LogStart: got.LogStartOffset}, nil
+	return Fetched{Records: got.RecordBatches, HighWatermark: got.HighWatermark, LogStart: got.LogStartOffset,
+		Throttle: time.Duration(max(resp.ThrottleMillis, 0)) * time.Millisecond}, nil
 }

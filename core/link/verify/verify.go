@@ -9,8 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"umbra/core/link/source"
+	"umbra/ioring/buf"
 	"umbra/kafkaproto"
 	"umbra/shard"
 	"umbra/shard/segment"
@@ -104,11 +106,27 @@ func (r *Result) skip(from, to int64, why string) {
 func compareRange(ctx context.Context, client *source.Client, t Target, end int64, progress func(int64), r *Result) error {
 	c := comparer{compacted: t.Compacted, next: r.From}
 	for c.next < end && r.Difference == nil {
-		theirs, err := client.Fetch(ctx, t.Place, t.SourceID, c.next, chunkBytes)
+		theirs, err := fetch(ctx, client, t, c.next)
+		if errors.Is(err, kafkaproto.OffsetOutOfRange) {
+			first, askErr := client.Offsets(ctx, kafkaproto.TimestampEarliest, []source.Place{t.Place})[t.PartitionKey].Get()
+			if askErr != nil || first <= c.next {
+				return errors.Join(err, askErr)
+			}
+			c.pass(r, min(first, end), "the source dropped them during the comparison")
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		ours, err := readLocal(ctx, t, c.next, end)
+		ours, err := readPatiently(ctx, t, c.next, end)
+		if errors.Is(err, segment.ErrOutOfRange) {
+			start, _, askErr := localRange(ctx, t)
+			if askErr != nil || start <= c.next {
+				return errors.Join(err, askErr)
+			}
+			c.pass(r, min(start, end), "the shadow dropped them during the comparison, as the source did")
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -124,51 +142,52 @@ func compareRange(ctx context.Context, client *source.Client, t Target, end int6
 	return nil
 }
 
-// localRange reads the local log's ends.
-func localRange(ctx context.Context, t Target) (start, end int64, err error) {
-	err = t.Shard.Call(ctx, func() {
-		if p := t.Shard.Partition(t.Local); p != nil {
-			start, end = p.Log.StartOffset(), p.HighWatermark()
-		} else {
-			err = errNotOpen
-		}
-	})
-	return start, end, err
+// pass goes on at an offset beyond what is gone on one side.
+func (c *comparer) pass(r *Result, to int64, why string) {
+	r.skip(c.next, to, why)
+	c.next, r.To = to, to
 }
 
-var errNotOpen = errors.New("the partition is not open on its shard")
-
-// readLocal copies whole batches out of the local log.
-func readLocal(ctx context.Context, t Target, offset, upTo int64) ([]byte, error) {
-	type answer struct {
-		b   []byte
-		err error
-	}
-	done := make(chan answer, 1)
-	err := t.Shard.Post(func() {
-		p := t.Shard.Partition(t.Local)
-		if p == nil {
-			done <- answer{err: errNotOpen}
-			return
+// fetch asks the source again while it answers nothing because of a quota: an
+// empty answer counts as a hole only without one.
+func fetch(ctx context.Context, client *source.Client, t Target, offset int64) (source.Fetched, error) {
+	for {
+		got, err := client.Fetch(ctx, t.Place, t.SourceID, offset, chunkBytes)
+		if err != nil || len(got.Records) > 0 || got.Throttle == 0 {
+			return got, err
 		}
-		p.Log.Read(segment.ReadRequest{Offset: offset, UpTo: upTo, MaxBytes: chunkBytes, MinOneBatch: true}, func(res segment.ReadResult) {
-			a := answer{err: res.Err}
-			for _, s := range res.Spans {
-				a.b = append(a.b, s.Bytes...)
-				if s.Slab != nil {
-					s.Slab.Release()
-				}
-			}
-			done <- a
-		})
-	})
-	if err != nil {
-		return nil, err
+		if err := pause(ctx, min(got.Throttle, throttleMax)); err != nil {
+			return got, err
+		}
 	}
+}
+
+const (
+	// throttleMax is the longest pause of a source's quota that is believed.
+	throttleMax = 30 * time.Second
+	// memoryWait and memoryTries are for a shard that has no memory for a read
+	// now: copying goes first.
+	memoryWait  = 100 * time.Millisecond
+	memoryTries = 600
+)
+
+func readPatiently(ctx context.Context, t Target, offset, upTo int64) (b []byte, err error) {
+	for range memoryTries {
+		if b, err = readLocal(ctx, t, offset, upTo); !errors.Is(err, buf.ErrBudget) {
+			return b, err
+		}
+		if err := pause(ctx, memoryWait); err != nil {
+			return nil, err
+		}
+	}
+	return b, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case a := <-done:
-		return a.b, a.err
+	case <-time.After(d):
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
