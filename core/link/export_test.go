@@ -42,16 +42,12 @@ func Reassign(l *Link, n int, a replicate.Assignment) (err error) {
 	return err
 }
 
-// Candidates runs the comparison of a look with the shards, without acting.
-func Candidates(l *Link) int {
+// Candidates prepares the comparison of a look with the shards, without acting.
+func Candidates(l *Link) func() {
 	l.mu.Lock()
 	cl := l.state.cluster
 	l.mu.Unlock()
 	c := newLink(l.cfg, l.name, l.id) // its own memory: the link's goroutine runs
 	c.workers = l.workers
-	list, err := c.candidates(context.Background(), l.definition(), cl)
-	if err != nil {
-		return -1
-	}
-	return len(list)
+	return func() { c.candidates(context.Background(), l.definition(), cl) }
 }

@@ -36,6 +36,7 @@ type flight struct {
 	wants      map[shard.PartitionID]replicate.Assignment
 	list       []*candidate
 	cancel     context.CancelFunc
+	more       bool // others wait for the broker; the link's goroutine only
 }
 
 // candidate is a partition that should be copied and is not, or not from where
@@ -82,10 +83,11 @@ func (c *candidate) beginsNow() bool {
 	return !c.settled && c.local.Start == 0 && c.local.End == 0
 }
 
-// launch starts a flight, unless one to that broker is under way: then its
-// landing brings the next look.
+// launch starts a flight, unless one to that broker is under way: then the
+// candidates are placed when it has landed.
 func (l *Link) launch(ctx context.Context, def *spec.Link, addr string, list []*candidate) {
-	if l.flights[addr] != nil {
+	if f := l.flights[addr]; f != nil {
+		f.more = true
 		return
 	}
 	flying, cancel := context.WithCancel(ctx)
@@ -119,6 +121,9 @@ func (l *Link) flying() map[shard.PartitionID]*flight {
 // land notes how a flight ended and says when to look again.
 func (l *Link) land(f *flight) {
 	delete(l.flights, f.addr)
+	if f.more {
+		l.placeSoon()
+	}
 	now, o := l.cfg.Now(), f.def.WithDefaults().Options
 	errs, shown := 0, error(nil)
 	for _, c := range f.list {
@@ -272,7 +277,9 @@ func (f *flight) follow(ctx context.Context, list []repair) {
 	}
 	var cs []*candidate
 	for _, r := range list {
-		cs = append(cs, r.c)
+		if r.c.err = f.outlived(r.c); r.c.err == nil {
+			cs = append(cs, r.c)
+		}
 	}
 	err := f.byShard(ctx, cs, func(w *replicate.Worker, _ *shard.Shard, c *candidate) {
 		if c.err = w.Assign(c.want); c.err == nil {
@@ -282,6 +289,16 @@ func (f *flight) follow(ctx context.Context, list []repair) {
 	if err != nil && ctx.Err() == nil {
 		f.l.log.Error("partitions not assigned", "broker", f.addr, "err", err)
 	}
+}
+
+// outlived says that the topic has moved on since the flight began. The log's
+// term tells that, too, but not of a topic that was dropped and made again
+// under its id: its terms begin anew.
+func (f *flight) outlived(c *candidate) error {
+	if t := f.l.cfg.Store.Snapshot().ByID(c.topic.ID); t == nil || t.Shadow == nil || !t.Created.Equal(c.topic.Created) || t.Shadow.Term != c.want.Term {
+		return replicate.ErrFenced
+	}
+	return nil
 }
 
 // begin settles beginnings, once each.
@@ -314,7 +331,10 @@ func (f *flight) onLogs(ctx context.Context, list []repair, do func(r repair, p 
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, r := range list {
-		if errs[i] = r.c.err; errs[i] != nil {
+		if errs[i] = r.c.err; errs[i] == nil {
+			errs[i] = f.outlived(r.c)
+		}
+		if errs[i] != nil {
 			continue
 		}
 		wg.Add(1)

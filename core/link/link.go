@@ -49,6 +49,7 @@ type Link struct {
 	tries    map[shard.PartitionID]*attempt
 	waits    map[shard.PartitionID]spec.Reason // what partitions wait for that clears up by itself
 	opening  <-chan struct{}                   // not nil while topics wait for their logs to open
+	placing  time.Time                         // when to place again what the last look found; zero: not
 	backoff  time.Duration
 	contact  contact
 	conflict map[string]bool // source topics whose name is taken here, as told
@@ -131,7 +132,7 @@ func (l *Link) run(ctx context.Context) {
 	l.sched.at(l.cfg.Now())
 	var seen *metadata.Snapshot
 	for {
-		if due := l.sched.due; !due.IsZero() {
+		if due := soonest(l.sched.due, l.placing); !due.IsZero() {
 			timer.Reset(max(0, due.Sub(l.cfg.Now())))
 		} else {
 			timer.Stop() // a look is under way; its end makes the next one due
@@ -149,15 +150,34 @@ func (l *Link) run(ctx context.Context) {
 			seen = snap
 		case <-l.opening:
 			l.opening = nil
-			l.sched.ask(l.cfg.Now())
+			l.placeSoon()
 		case <-timer.C:
-			l.refresh(ctx)
+			l.tick(ctx)
 		case s := <-l.looked:
 			l.reconcile(ctx, s)
 		case f := <-l.landed:
 			l.land(f)
 		}
 	}
+}
+
+// tick does what is due.
+func (l *Link) tick(ctx context.Context) {
+	now := l.cfg.Now()
+	if !l.placing.IsZero() && !now.Before(l.placing) {
+		l.placeAgain(ctx)
+	}
+	if due := l.sched.due; !due.IsZero() && !now.Before(due) {
+		l.refresh(ctx)
+	}
+}
+
+// soonest of the moments that are set; zero: none is.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // follow does what a metadata change asks of this link.

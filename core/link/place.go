@@ -26,6 +26,32 @@ type attempt struct {
 // attempts to be forgotten.
 const settleAfter = 10 * time.Second
 
+// placeEvery is how long topics that open are gathered.
+const placeEvery = 100 * time.Millisecond
+
+func (l *Link) placeSoon() {
+	if l.placing.IsZero() {
+		l.placing = l.cfg.Now().Add(placeEvery)
+	}
+}
+
+// placeAgain places what could not be placed when the source was looked at: logs
+// that were not open, brokers another flight was with. The source is not asked
+// for its topics again.
+func (l *Link) placeAgain(ctx context.Context) {
+	l.placing = time.Time{}
+	def := l.definition()
+	l.mu.Lock()
+	cl, failure := l.state.cluster, l.state.failure
+	l.mu.Unlock()
+	if def == nil || def.Paused || cl == nil || failure != nil {
+		return // the next look places
+	}
+	if err := l.place(ctx, def, cl); err != nil && ctx.Err() == nil {
+		l.log.Warn("partitions not placed", "err", err)
+	}
+}
+
 // place sets every partition going that should be copied and is not: new ones,
 // those whose leader moved, and those that stopped because they do not fit the
 // source. Each is aligned first, while nothing is appended to it, by a flight

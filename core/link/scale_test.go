@@ -98,8 +98,7 @@ func (s *story) measureIdle(t *testing.T, at func(string, func()) time.Duration)
 	began := time.Now()
 	s.patiently("three looks", func() bool { return s.src.Requests(kafkaproto.KeyMetadata) >= looks+3 })
 	t.Logf("%-44s %8.1f ms of CPU per second, source included", "idle", (cpuTime(t)-cpu).Seconds()*1000/time.Since(began).Seconds())
-	l := s.dr()
-	at("candidates, nothing to do", func() { link.Candidates(l) })
+	at("candidates, nothing to do", link.Candidates(s.dr()))
 }
 
 func (s *story) patiently(what string, is func() bool) {

@@ -72,7 +72,7 @@ func TestVerifyFindsDifferences(t *testing.T) {
 	}
 	change := func(index int, f func([]byte) []byte) { s.src.Spoil("orders", index, f) }
 	change(0, func(b []byte) []byte { return b }) // no difference
-	change(1, func(b []byte) []byte { // one bit, with a right checksum
+	change(1, func(b []byte) []byte {             // one bit, with a right checksum
 		v := batch.View(b)
 		v.SetLogAppendTime(v.MaxTimestamp() + 1)
 		return b
