@@ -8,9 +8,11 @@
 //	source/      control-plane client of a source
 //	replicate/   data plane: socket to log, on the shards
 //	verify/      re-reads the source and compares every batch
+//	linktest/    a scripted source cluster, for tests
 //
 // A Link never touches record bytes and a shard's Worker never decides about
-// topics; between them go assignments (down) and events (up). What must
+// topics; between them go assignments (down) and events (up). A Link never waits
+// for the source: looks and flights do, on goroutines of their own. What must
 // survive is in the metadata: topic states, terms, failover progress, gaps and
 // cuts. A position is never stored: it is the log's own end.
 //
