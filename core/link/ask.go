@@ -141,8 +141,11 @@ func (f *flight) lastDiffers(ctx context.Context, c *candidate) (string, error) 
 	}
 	a, _, errA := batch.Next(got.Records)
 	b, _, errB := batch.Next(ours)
-	if errA != nil || errB != nil {
+	switch {
+	case errA != nil || errB != nil:
 		return "", fmt.Errorf("compare topic %q partition %d at offset %d with its source: %w", c.topic.Name, c.index, at, errors.Join(errA, errB))
+	case !a.CheckCRC(): // a bad wire or disk is no other topic
+		return "", fmt.Errorf("compare topic %q partition %d at offset %d with its source: the source's batch fails its checksum", c.topic.Name, c.index, at)
 	}
 	if bytes.Equal(a, b) || a.BaseOffset() == b.BaseOffset() && a.LastOffset() == b.LastOffset() && a.Count() < b.Count() { // the log cleaner was at it
 		return "", nil

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"umbra/core/link/linktest"
 	"umbra/core/link/replicate"
 	"umbra/core/link/spec"
+	"umbra/core/metadata"
 	"umbra/kafkaproto"
 )
 
@@ -314,5 +316,66 @@ func TestHighWatermarkLags(t *testing.T) {
 				t.Error("something was cut or skipped")
 			}
 		})
+	}
+}
+
+// TestBackWithinOnePoll: a topic leaves the fetch session and comes back while
+// one request is in flight. A source takes in what a request wants before it
+// takes out what it forgets, so it must not be named as both.
+func TestBackWithinOnePoll(t *testing.T) {
+	for _, r := range []linktest.Release{linktest.Kafka21(), linktest.Kafka4x()} {
+		t.Run(r.Name, func(t *testing.T) {
+			s := newStory(t, linktest.Config{Brokers: 1, Release: r}, nodeSetup{})
+			s.src.CreateTopic("orders", 2)
+			s.src.CreateTopic("other", 2)
+			s.fill("orders", 2, 3)
+			s.link("orders,other", func(d *spec.Definition) { d.Options.FetchMaxWait = 2 * time.Second })
+			s.same("orders", 2)
+			s.eventually("all are followed", func() bool { return s.topic("other") != nil && s.following() == 4 })
+			for range 3 {
+				top := s.topic("orders")
+				_, err := s.n.store.UpdateShadow(context.Background(), top.ID, top.Shadow.Term, func(t *metadata.Topic) error {
+					t.Shadow.State, t.Shadow.Reason, t.Shadow.Term = spec.Faulted, spec.Reason{Code: spec.CorruptSource}, t.Shadow.Term+1
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.eventually("it is not followed", func() bool { return s.following() == 2 })
+				if err := s.n.manager.Resume(context.Background(), "dr"); err != nil {
+					t.Fatal(err)
+				}
+				s.eventually("it is followed again", func() bool { return s.following() == 4 })
+				s.src.Trim("orders", 0, s.part("orders", 0).LogEnd-2) // told once, perhaps in an answer that nobody takes in
+				s.fill("orders", 2, 2)
+				s.same("orders", 2)
+			}
+		})
+	}
+}
+
+// TestWaitingWhileOthersLeave: a partition that waits to be asked for again is
+// not forgotten when the last other partition leaves its broker.
+func TestWaitingWhileOthersLeave(t *testing.T) {
+	s := newStory(t, linktest.Config{Brokers: 2}, nodeSetup{})
+	s.src.CreateTopic("orders", 1)
+	s.src.CreateTopic("other", 1)
+	s.link("orders,other", func(d *spec.Definition) { d.Options.BackoffMax = 2 * time.Second })
+	s.same("orders", 1)
+	s.same("other", 1)
+	for round := range 3 {
+		there := int32(2 - round%2)
+		s.src.Refuse("orders", 0, kafkaproto.KafkaStorageError)
+		s.fill("orders", 1, 3)
+		s.eventually("it is refused", func() bool { _, code := s.state("orders"); return code == spec.SourceRefuses })
+		s.src.MoveLeader("other", 0, there)
+		s.fill("other", 1, 3)
+		s.same("other", 1)
+		s.src.Refuse("orders", 0, kafkaproto.None)
+		s.same("orders", 1)
+		s.src.MoveLeader("orders", 0, there)
+		s.src.MoveLeader("other", 0, there)
+		s.fill("orders", 1, 1)
+		s.same("orders", 1)
 	}
 }
