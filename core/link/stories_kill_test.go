@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"umbra/core/link/linktest"
 )
 
@@ -18,7 +20,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(nodeDirEnv); dir != "" {
 		runNode(dir)
 	}
-	os.Exit(m.Run())
+	// What the loops' library starts once per process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
+		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"),
+		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"))
 }
 
 // runNode is what the child process does: copy until SIGKILL.
