@@ -10,6 +10,7 @@ import (
 	"umbra/bench/measure"
 	"umbra/bench/plain"
 	"umbra/bench/report"
+	"umbra/bench/shadow"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 )
 
 // delay measures the delay of a source with an engine.
-func (r *run) delay(ctx context.Context, src source, s *shadow) (out *report.Delay, err error) {
+func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *report.Delay, err error) {
 	l, err := src.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func (r *run) delay(ctx context.Context, src source, s *shadow) (out *report.Del
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Copy(ctx, l.Bootstrap(), l.Topic())
+	c, err := s.Begin(ctx, l.Bootstrap(), l.Topic())
 	if err != nil {
 		return nil, err
 	}
@@ -36,19 +37,19 @@ func (r *run) delay(ctx context.Context, src source, s *shadow) (out *report.Del
 		return nil, err
 	}
 	if out, err = r.observe(ctx, c, l, ends); err != nil {
-		return nil, c.broken(ctx, err)
+		return nil, c.Broken(ctx, err)
 	}
 	return out, c.Forget(ctx)
 }
 
 // observe reads both sides while the load runs.
-func (r *run) observe(ctx context.Context, c *copying, l load, starts map[int32]int64) (*report.Delay, error) {
+func (r *run) observe(ctx context.Context, c *shadow.Copy, l load, starts map[int32]int64) (*report.Delay, error) {
 	own, err := delay.Observe(ctx, "the source", first(l.Bootstrap()), l.Topic(), starts)
 	if err != nil {
 		return nil, err
 	}
 	defer own.Stop()
-	far, err := delay.Observe(ctx, "the shadow", c.daemon.Listen, l.Topic(), starts)
+	far, err := delay.Observe(ctx, "the shadow", c.Daemon.Listen, l.Topic(), starts)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (r *run) observe(ctx context.Context, c *copying, l load, starts map[int32]
 	if _, err := send(delayWarm); err != nil {
 		return nil, err
 	}
-	w, err := r.begin(l.Watch(), watchUmbra, c.daemon.PID())
+	w, err := r.begin(l.Watch(), watchUmbra, c.Daemon.PID())
 	if err != nil {
 		return nil, err
 	}

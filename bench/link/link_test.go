@@ -1,19 +1,9 @@
 package link
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"umbra/bench/plain"
-	"umbra/kafkaproto"
-	"umbra/loadtest/umbra"
 )
 
 func good() Options {
@@ -69,81 +59,4 @@ func TestUntil(t *testing.T) {
 	if r.DelayFor = 0; r.until(1, 2).Sub(begin) != 60*time.Second {
 		t.Errorf("without delays: until %v", r.until(1, 2).Sub(begin))
 	}
-}
-
-func TestReached(t *testing.T) {
-	f := func(have, want map[int32]int64, sum int64, all bool) {
-		t.Helper()
-		if s, a := reached(have, want); s != sum || a != all {
-			t.Errorf("have %v of %v: got %d %v", have, want, s, a)
-		}
-	}
-	f(nil, map[int32]int64{0: 0, 1: 0}, 0, false) // not there is not empty
-	f(map[int32]int64{0: 0, 1: 0}, map[int32]int64{0: 0, 1: 0}, 0, true)
-	f(map[int32]int64{0: 5, 1: 6}, map[int32]int64{0: 5, 1: 7}, 11, false)
-	f(map[int32]int64{0: 9, 1: 7}, map[int32]int64{0: 5, 1: 7}, 16, true)
-}
-
-func TestPasses(t *testing.T) {
-	for err, want := range map[error]bool{
-		fmt.Errorf("x: %w", plain.ErrNotThere):                          true,
-		fmt.Errorf("x: %w", kafkaproto.NotLeaderOrFollower):             true,
-		fmt.Errorf("x: %w", kafkaproto.TopicAuthorizationFailed):        false,
-		errors.New("connection reset"):                                  false,
-		fmt.Errorf("x: %w", errors.Join(errors.New("y"), os.ErrClosed)): false,
-	} {
-		if got := passes(err); got != want {
-			t.Errorf("%v: got %v", err, got)
-		}
-	}
-}
-
-func TestAwait(t *testing.T) {
-	tries := 0
-	got, err := await(context.Background(), time.Minute, "count", func() (int, error) {
-		if tries++; tries < 3 {
-			return 0, errors.New("not yet")
-		}
-		return tries, nil
-	})
-	if got != 3 || err != nil {
-		t.Errorf("got %d, %v", got, err)
-	}
-	if _, err := await(context.Background(), time.Millisecond, "count", func() (int, error) { return 0, errors.New("never") }); err == nil || err.Error() != "count: never" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// What lies on disk is compared by its length, the topic's own files only.
-func TestCheckFiles(t *testing.T) {
-	dir := t.TempDir()
-	for name, size := range map[string]int{"load-0/00.log": 100, "load-0/90.log": 50, "load-1/00.log": 7, "load-1/00.index": 1000, "other-0/00.log": 10_000} {
-		file := filepath.Join(dir, "data", "partitions", name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, make([]byte, size), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := &shadow{daemon: &umbra.Daemon{Dir: dir}}
-	if err := s.checkFiles("load", 157); err != nil {
-		t.Error(err)
-	}
-	if err := s.checkFiles("load", 158); err == nil || !strings.Contains(err.Error(), "158 bytes at the source and 157 in 3 segment files") {
-		t.Errorf("a byte is missing: %v", err)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	var b bytes.Buffer
-	p := Progress{To: &b}
-	add := p.counter("filling", 1000)
-	for range 100 {
-		add(10)
-	}
-	if n := strings.Count(b.String(), "filling: "); n != 20 || !strings.HasSuffix(b.String(), "100%") {
-		t.Errorf("%d lines: %q", n, b.String())
-	}
-	Progress{}.say("nothing, and it does not panic")
 }

@@ -8,6 +8,7 @@ import (
 	"umbra/bench/plain"
 	"umbra/bench/process"
 	"umbra/bench/report"
+	"umbra/bench/shadow"
 )
 
 // The names of processes in a measure.Window.
@@ -18,16 +19,16 @@ const (
 )
 
 // pair fetches the topic and throws it away, then shadows it. The copy stays.
-func (r *run) pair(ctx context.Context, src source, s *shadow) (out report.Round, c *copying, err error) {
+func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow) (out report.Round, c *shadow.Copy, err error) {
 	total, ends, err := r.discard(ctx, src, &out.Discard)
 	if err != nil {
 		return out, nil, err
 	}
-	w, err := r.begin(src.Watch(), watchUmbra, s.daemon.PID())
+	w, err := r.begin(src.Watch(), watchUmbra, s.Daemon.PID())
 	if err != nil {
 		return out, nil, err
 	}
-	if c, err = s.Copy(ctx, src.Bootstrap(), topicLoad); err != nil {
+	if c, err = s.Begin(ctx, src.Bootstrap(), topicLoad); err != nil {
 		return out, nil, err
 	}
 	if err := c.Await(ctx, ends); err != nil {
@@ -66,8 +67,8 @@ func (r *run) begin(source map[string]int, name string, pid int) (*measure.Watch
 		pids[n] = p
 	}
 	for engine, s := range r.shadows {
-		if s.daemon.Running() && s.daemon.PID() != pid {
-			pids["idle "+engine] = s.daemon.PID()
+		if s.Daemon.Running() && s.Daemon.PID() != pid {
+			pids["idle "+engine] = s.Daemon.PID()
 		}
 	}
 	return measure.Begin(pids)

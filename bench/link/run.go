@@ -11,24 +11,26 @@ import (
 	"time"
 
 	"umbra/bench/measure"
+	"umbra/bench/progress"
 	"umbra/bench/report"
+	"umbra/bench/shadow"
 )
 
 // run is one run of the bench.
 type run struct {
 	Options
-	Progress
+	progress.Line
 	rule    measure.Rule
 	started time.Time
 	dir     string // of this run, removed at its end
 	order   *rand.Rand
-	shadows map[string]*shadow // by engine, those this machine has
+	shadows map[string]*shadow.Shadow // by engine, those this machine has
 }
 
 // Run measures everything o asks for. The processes it starts are gone when it
 // returns, and so is the data. On an error the report holds what was finished
 // before; it is nil when nothing was begun.
-func Run(ctx context.Context, o Options, p Progress) (*report.Report, error) {
+func Run(ctx context.Context, o Options, p progress.Line) (*report.Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -36,8 +38,8 @@ func Run(ctx context.Context, o Options, p Progress) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, Progress: p, started: time.Now(), rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow{}}
-	out := &report.Report{Schema: report.Schema, Started: r.started.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}
+	r := &run{Options: o, Line: p, started: time.Now(), rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow.Shadow{}}
+	out := &report.Report{Document: report.Document{Head: report.Head{Schema: report.Schema, Started: r.started.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}}}
 	err = errors.Join(r.all(ctx, out), r.close())
 	p.Clear()
 	out.Seconds = time.Since(r.started).Seconds()
@@ -73,22 +75,22 @@ func (r *run) all(ctx context.Context, out *report.Report) error {
 // startAll runs an umbra for each engine asked for that this machine has, and says
 // why the others were left out.
 func (r *run) startAll(ctx context.Context, out *report.Report) (skipped map[string]string, err error) {
-	r.say("starting umbra")
-	probe, err := startShadow(ctx, r.Umbra, filepath.Join(r.dir, "umbra-probe"), EngineAuto)
+	r.Say("starting umbra")
+	probe, err := shadow.Start(ctx, r.Umbra, filepath.Join(r.dir, "umbra-probe"), EngineAuto)
 	if err != nil {
 		return nil, err
 	}
 	if err := probe.Close(); err != nil {
 		return nil, err
 	}
-	out.Umbra = fmt.Sprintf("%s, left alone it takes %s (%s)", probe.about, probe.chosen, probe.reason)
+	out.Umbra = fmt.Sprintf("%s, left alone it takes %s (%s)", probe.About, probe.Chosen, probe.Reason)
 	skipped = map[string]string{}
 	for _, e := range r.Engines {
-		if e == EngineRing && probe.chosen != EngineRing {
-			skipped[e] = "umbra does not take it here: " + probe.reason
+		if e == EngineRing && probe.Chosen != EngineRing {
+			skipped[e] = "umbra does not take it here: " + probe.Reason
 			continue
 		}
-		if r.shadows[e], err = startShadow(ctx, r.Umbra, filepath.Join(r.dir, "umbra-"+e), e); err != nil {
+		if r.shadows[e], err = shadow.Start(ctx, r.Umbra, filepath.Join(r.dir, "umbra-"+e), e); err != nil {
 			delete(r.shadows, e)
 			return nil, err
 		}
@@ -105,7 +107,7 @@ func (r *run) warmUp(ctx context.Context, src source) error {
 	}
 	for engine, s := range r.shadows {
 		for done := int64(0); done < r.Warm; done += src.Bytes() {
-			c, err := s.Copy(ctx, src.Bootstrap(), topicLoad)
+			c, err := s.Begin(ctx, src.Bootstrap(), topicLoad)
 			if err == nil {
 				err = c.Await(ctx, ends)
 			}
@@ -123,8 +125,8 @@ func (r *run) warmUp(ctx context.Context, src source) error {
 // lane is one engine on the way through one source.
 type lane struct {
 	*report.Case
-	*shadow
-	copied *copying // of the latest round
+	*shadow.Shadow
+	copied *shadow.Copy // of the latest round
 }
 
 // source measures one source, the i-th, with every engine. After the last source of the run
@@ -138,14 +140,14 @@ func (r *run) source(ctx context.Context, name string, i int, out *report.Report
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	r.say("%s: warming umbra up", name)
+	r.Say("%s: warming umbra up", name)
 	if err := r.warmUp(ctx, src); err != nil {
 		return err
 	}
 	var lanes []*lane
 	for _, e := range r.Engines {
 		if s := r.shadows[e]; s != nil {
-			l := &lane{Case: &report.Case{Source: name, Engine: e, EngineReason: s.reason}, shadow: s}
+			l := &lane{Case: &report.Case{Source: name, Engine: e, EngineReason: s.Reason}, Shadow: s}
 			lanes = append(lanes, l)
 			out.Cases = append(out.Cases, l.Case)
 		}
@@ -155,7 +157,7 @@ func (r *run) source(ctx context.Context, name string, i int, out *report.Report
 	}
 	for _, l := range lanes {
 		if err := r.finish(ctx, src, l, i == len(r.Sources)-1); err != nil {
-			return fmt.Errorf("engine %s: %w", l.Engine, err)
+			return fmt.Errorf("engine %s: %w", l.Case.Engine, err)
 		}
 	}
 	return nil
@@ -182,9 +184,9 @@ func (r *run) rounds(ctx context.Context, src source, lanes []*lane, until time.
 		}
 		for _, i := range r.order.Perm(len(lanes)) {
 			l := lanes[i]
-			r.say("%s: round %d of %d, engine %s", l.Source, round, r.Rounds, l.Engine)
+			r.Say("%s: round %d of %d, engine %s", l.Source, round, r.Rounds, l.Case.Engine)
 			if err := r.round(ctx, src, l); err != nil {
-				return fmt.Errorf("engine %s, round %d: %w", l.Engine, round, err)
+				return fmt.Errorf("engine %s, round %d: %w", l.Case.Engine, round, err)
 			}
 		}
 	}
@@ -201,7 +203,7 @@ func (r *run) round(ctx context.Context, src source, l *lane) (err error) {
 		}
 	}
 	var pair report.Round
-	if pair, l.copied, err = r.pair(ctx, src, l.shadow); err == nil {
+	if pair, l.copied, err = r.pair(ctx, src, l.Shadow); err == nil {
 		l.Rounds = append(l.Rounds, pair)
 	}
 	return err
@@ -210,16 +212,16 @@ func (r *run) round(ctx context.Context, src source, l *lane) (err error) {
 // finish measures a lane's delay and leaves its umbra as the next source wants it.
 func (r *run) finish(ctx context.Context, src source, l *lane, last bool) (err error) {
 	if r.DelayFor > 0 {
-		r.say("%s: delay at %.0f MB/s, engine %s", l.Source, r.DelayRate/1e6, l.Engine)
-		if l.Delay, err = r.delay(ctx, src, l.shadow); err != nil {
+		r.Say("%s: delay at %.0f MB/s, engine %s", l.Source, r.DelayRate/1e6, l.Case.Engine)
+		if l.Delay, err = r.delay(ctx, src, l.Shadow); err != nil {
 			return fmt.Errorf("delay: %w", err)
 		}
 	}
-	if _, l.MemoryPeak, err = l.daemon.MemoryBytes(); err != nil || l.copied == nil {
+	if _, l.MemoryPeak, err = l.Daemon.MemoryBytes(); err != nil || l.copied == nil {
 		return err
 	}
 	if last {
-		return l.checkFiles(topicLoad, src.Bytes())
+		return l.CheckFiles(topicLoad, src.Bytes())
 	}
 	return l.copied.Forget(ctx)
 }
@@ -229,9 +231,9 @@ func (r *run) open(ctx context.Context, name string) (source, error) {
 	case SourceSynthetic:
 		return startSynthetic(r.Options)
 	case SourceKafka:
-		return startCluster(ctx, r.Options, "", filepath.Join(r.dir, "kafka"), r.Progress)
+		return startReal(ctx, r.Options, "", filepath.Join(r.dir, "kafka"), r.Line)
 	}
-	return startCluster(ctx, r.Options, name, "", r.Progress)
+	return startReal(ctx, r.Options, name, "", r.Line)
 }
 
 // first is one address of a bootstrap list.

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"time"
-
 	"umbra/bench/delay"
 	"umbra/bench/measure"
 )
@@ -10,17 +8,10 @@ import (
 // Schema names the form of the document. It changes when a field changes its meaning.
 const Schema = "umbra-bench/link/1"
 
-// Report is one run.
+// Report is one run of umbra-bench link.
 type Report struct {
-	Schema  string            `json:"schema"`
-	Started time.Time         `json:"started"`
-	Seconds float64           `json:"seconds"` // the whole run
-	Env     measure.Env       `json:"env"`
-	Umbra   string            `json:"umbra"` // version of the binary measured
-	Seed    uint64            `json:"seed"`  // of the order of engines within a round
-	Flags   map[string]string `json:"flags"`
-	Rule    measure.Rule      `json:"rule"` // when a window is dirty
-	Cases   []*Case           `json:"cases"`
+	Document
+	Cases []*Case `json:"cases"`
 }
 
 // Case is one source with one engine.

@@ -77,12 +77,12 @@ func TestRatioIsOfPairs(t *testing.T) {
 // sample is a report with every kind of line.
 func sample() *Report {
 	busy := "other processes used 0.90 cores, more than 0.08"
-	r := &Report{
+	r := &Report{Document: Document{Head: Head{
 		Schema: Schema, Started: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Seconds: 61.5, Seed: 1,
 		Env:   measure.Env{Kernel: "6.18.0", CPU: "Example 9000", Cores: 2, MemoryGiB: 24, Go: "go1.26.0", FileSystem: "tmpfs"},
 		Umbra: "umbra 0.1.0 0123456789ab, 2 shards, pinned false, left alone it takes io_uring (the kernel offers all of it)",
 		Flags: map[string]string{"bytes": "1.0 GiB"}, Rule: measure.DefaultRule(),
-	}
+	}}}
 	ring := &Case{Source: "synthetic", Engine: "io_uring", EngineReason: "asked for by configuration", MemoryPeak: 300 << 20,
 		Rounds: []Round{round(0.20, 0.40), round(0.20, 0.44), round(0.20, 0.50, busy)}}
 	ring.Delay = &Delay{Rate: 20e6, Burst: 16 << 10, Seconds: 5, CPU: 0.31,
@@ -125,7 +125,7 @@ func TestJSONGolden(t *testing.T) {
 
 func TestTableOfNothing(t *testing.T) {
 	var b strings.Builder
-	if err := (&Report{Umbra: "umbra"}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
+	if err := (&Report{Document: Document{Head: Head{Umbra: "umbra"}}}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"umbra/bench/link"
+	"umbra/bench/progress"
 	"umbra/bench/report"
 	"umbra/loadtest/umbra"
 )
@@ -129,7 +130,7 @@ func (f *linkFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer remove()
-	var p link.Progress
+	var p progress.Line
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		p.To = os.Stderr
 	}

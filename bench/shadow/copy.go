@@ -1,4 +1,4 @@
-package link
+package shadow
 
 import (
 	"context"
@@ -15,51 +15,51 @@ import (
 // stallLimit is how long a copy may stand still before it counts as broken.
 const stallLimit = 60 * time.Second
 
-// A copying is one topic that a shadow copies.
-type copying struct {
-	*shadow
-	link  string
-	topic string
+// A Copy is one topic that a shadow copies.
+type Copy struct {
+	*Shadow
+	Link  string
+	Topic string
 }
 
-// Copy makes a link for one topic; copying begins at once.
-func (s *shadow) Copy(ctx context.Context, bootstrap, topic string) (*copying, error) {
+// Begin makes a link for one topic; copying begins at once.
+func (s *Shadow) Begin(ctx context.Context, bootstrap, topic string) (*Copy, error) {
 	s.copies++
-	c := &copying{shadow: s, link: fmt.Sprintf("bench-%d", s.copies), topic: topic}
-	_, err := s.admin.CreateLink(ctx, api.CreateLink{LinkDefinition: api.LinkDefinition{
-		Name: c.link, Bootstrap: strings.Split(bootstrap, ","), Topics: []string{topic}, Start: "earliest"}})
+	c := &Copy{Shadow: s, Link: fmt.Sprintf("bench-%d", s.copies), Topic: topic}
+	_, err := s.Admin.CreateLink(ctx, api.CreateLink{LinkDefinition: api.LinkDefinition{
+		Name: c.Link, Bootstrap: strings.Split(bootstrap, ","), Topics: []string{topic}, Start: "earliest"}})
 	if err != nil {
-		return nil, fmt.Errorf("create link %q: %w", c.link, err)
+		return nil, fmt.Errorf("create link %q: %w", c.Link, err)
 	}
 	return c, nil
 }
 
 // Forget takes the topic off its source and deletes it, so that it can be copied
 // again: what a person would do, in the same order.
-func (c *copying) Forget(ctx context.Context) error {
-	op, err := c.admin.Failover(ctx, c.link, nil, c.link)
+func (c *Copy) Forget(ctx context.Context) error {
+	op, err := c.Admin.Failover(ctx, c.Link, nil, c.Link)
 	if err == nil {
-		op, err = c.admin.Await(ctx, op.ID, nil)
+		op, err = c.Admin.Await(ctx, op.ID, nil)
 	}
 	if err == nil && op.State != api.Succeeded {
-		err = fmt.Errorf("failover of link %q: %w", c.link, op.Error)
+		err = fmt.Errorf("failover of link %q: %w", c.Link, op.Error)
 	}
 	if err == nil {
-		err = c.admin.DeleteLink(ctx, c.link, false)
+		err = c.Admin.DeleteLink(ctx, c.Link, false)
 	}
 	if err == nil {
-		_, err = c.kafka.DeleteTopic(ctx, c.topic)
+		_, err = c.Kafka.DeleteTopic(ctx, c.Topic)
 	}
 	if err != nil {
-		return fmt.Errorf("forget the copy of topic %q: %w", c.topic, err)
+		return fmt.Errorf("forget the copy of topic %q: %w", c.Topic, err)
 	}
 	return nil
 }
 
 // Await waits until everything below ends is readable on the shadow. It asks with
 // ListOffsets, which costs umbra next to nothing.
-func (c *copying) Await(ctx context.Context, ends map[int32]int64) error {
-	conn, err := plain.Dial(ctx, c.daemon.Listen)
+func (c *Copy) Await(ctx context.Context, ends map[int32]int64) error {
+	conn, err := plain.Dial(ctx, c.Daemon.Listen)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,9 @@ func (c *copying) Await(ctx context.Context, ends map[int32]int64) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		have, err := conn.Ends(c.topic, partitions)
+		have, err := conn.Ends(c.Topic, partitions)
 		if err != nil && !passes(err) {
-			return c.broken(ctx, err)
+			return c.Broken(ctx, err)
 		}
 		sum, all := reached(have, ends)
 		if all {
@@ -85,12 +85,12 @@ func (c *copying) Await(ctx context.Context, ends map[int32]int64) error {
 			last, moved = sum, time.Now()
 		}
 		if time.Since(moved) > stallLimit {
-			return c.broken(ctx, errors.Join(fmt.Errorf("topic %q stands still at %v of %v", c.topic, have, ends), err))
+			return c.Broken(ctx, errors.Join(fmt.Errorf("topic %q stands still at %v of %v", c.Topic, have, ends), err))
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return c.broken(ctx, fmt.Errorf("topic %q is at %v of %v: %w", c.topic, have, ends, ctx.Err()))
+			return c.Broken(ctx, fmt.Errorf("topic %q is at %v of %v: %w", c.Topic, have, ends, ctx.Err()))
 		}
 	}
 }
@@ -114,18 +114,18 @@ func reached(have, want map[int32]int64) (sum int64, all bool) {
 	return sum, all
 }
 
-// broken adds to an error what umbra says of the link.
-func (c *copying) broken(ctx context.Context, err error) error {
+// Broken adds to an error what umbra says of the link.
+func (c *Copy) Broken(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	said := "its link does not answer"
-	if st, e := c.admin.Link(ctx, c.link); e == nil {
-		said = fmt.Sprintf("link %q is %s, source reachable %v %s", c.link, st.State, st.Source.Reachable, st.Source.Error)
+	if st, e := c.Admin.Link(ctx, c.Link); e == nil {
+		said = fmt.Sprintf("link %q is %s, source reachable %v %s", c.Link, st.State, st.Source.Reachable, st.Source.Error)
 		for _, r := range st.TopicRows {
 			if r.Reason != nil {
 				said += fmt.Sprintf(", topic %q %s %s %s", r.Topic, r.State, r.Reason.Code, r.Reason.Detail)
 			}
 		}
 	}
-	return fmt.Errorf("%w: %s; umbra's log ends:\n%s", err, said, c.daemon.LogTail(20))
+	return fmt.Errorf("%w: %s; umbra's log ends:\n%s", err, said, c.Daemon.LogTail(20))
 }
