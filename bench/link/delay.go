@@ -9,7 +9,6 @@ import (
 	"umbra/bench/delay"
 	"umbra/bench/measure"
 	"umbra/bench/plain"
-	"umbra/bench/report"
 	"umbra/bench/shadow"
 )
 
@@ -19,7 +18,7 @@ const (
 )
 
 // delay measures the delay of a source with an engine.
-func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *report.Delay, err error) {
+func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *Delay, err error) {
 	l, err := src.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *rep
 }
 
 // observe reads both sides while the load runs.
-func (r *run) observe(ctx context.Context, c *shadow.Copy, l load, starts map[int32]int64) (*report.Delay, error) {
+func (r *run) observe(ctx context.Context, c *shadow.Copy, l load, starts map[int32]int64) (*Delay, error) {
 	own, err := delay.Observe(ctx, "the source", first(l.Bootstrap()), l.Topic(), starts)
 	if err != nil {
 		return nil, err
@@ -84,8 +83,8 @@ func (r *run) observe(ctx context.Context, c *shadow.Copy, l load, starts map[in
 	return r.summarize(l, acks, own.Stop(), far.Stop(), win)
 }
 
-func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win measure.Window) (*report.Delay, error) {
-	out := &report.Delay{Rate: r.DelayRate, Burst: l.Burst(), Seconds: r.DelayFor.Seconds(), Window: win}
+func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win measure.Window) (*Delay, error) {
+	out := &Delay{Rate: r.DelayRate, Burst: l.Burst(), Seconds: r.DelayFor.Seconds(), Window: win}
 	var late []time.Duration
 	for _, a := range acks {
 		late = append(late, time.Duration(a.Late))

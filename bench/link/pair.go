@@ -7,7 +7,6 @@ import (
 	"umbra/bench/measure"
 	"umbra/bench/plain"
 	"umbra/bench/process"
-	"umbra/bench/report"
 	"umbra/bench/shadow"
 )
 
@@ -19,7 +18,7 @@ const (
 )
 
 // pair fetches the topic and throws it away, then shadows it. The copy stays.
-func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow) (out report.Round, c *shadow.Copy, err error) {
+func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow) (out Round, c *shadow.Copy, err error) {
 	total, ends, err := r.discard(ctx, src, &out.Discard)
 	if err != nil {
 		return out, nil, err
@@ -35,11 +34,11 @@ func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow) (out repor
 		return out, nil, err
 	}
 	win, err := w.End(r.rule)
-	out.Shadow = report.NewSample(watchUmbra, total.Bytes, win)
+	out.Shadow = NewSample(watchUmbra, total.Bytes, win)
 	return out, c, err
 }
 
-func (r *run) discard(ctx context.Context, src source, into *report.Sample) (total plain.Total, ends map[int32]int64, err error) {
+func (r *run) discard(ctx context.Context, src source, into *Sample) (total plain.Total, ends map[int32]int64, err error) {
 	d, err := process.StartDiscard(process.DiscardConfig{Bootstrap: first(src.Bootstrap()), Topic: topicLoad, Chunk: r.Chunk, Answer: answerBytes})
 	if err != nil {
 		return total, nil, err
@@ -53,7 +52,7 @@ func (r *run) discard(ctx context.Context, src source, into *report.Sample) (tot
 		return total, nil, err
 	}
 	win, err := w.End(r.rule)
-	*into = report.NewSample(watchDiscard, total.Bytes, win)
+	*into = NewSample(watchDiscard, total.Bytes, win)
 	into.Chunk = float64(total.Bytes) / float64(max(1, total.Chunks))
 	return total, d.Ends, err
 }

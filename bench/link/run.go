@@ -30,7 +30,7 @@ type run struct {
 // Run measures everything o asks for. The processes it starts are gone when it
 // returns, and so is the data. On an error the report holds what was finished
 // before; it is nil when nothing was begun.
-func Run(ctx context.Context, o Options, p progress.Line) (*report.Report, error) {
+func Run(ctx context.Context, o Options, p progress.Line) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func Run(ctx context.Context, o Options, p progress.Line) (*report.Report, error
 		return nil, err
 	}
 	r := &run{Options: o, Line: p, started: time.Now(), rule: measure.DefaultRule(), dir: dir, order: rand.New(rand.NewPCG(o.Seed, 0)), shadows: map[string]*shadow.Shadow{}}
-	out := &report.Report{Document: report.Document{Head: report.Head{Schema: report.Schema, Started: r.started.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}}}
+	out := &Report{Document: report.Document{Head: report.Head{Schema: Schema, Started: r.started.UTC(), Env: measure.Environment(dir), Seed: o.Seed, Rule: r.rule}}}
 	err = errors.Join(r.all(ctx, out), r.close())
 	p.Clear()
 	out.Seconds = time.Since(r.started).Seconds()
@@ -54,7 +54,7 @@ func (r *run) close() error {
 	return errors.Join(errs...)
 }
 
-func (r *run) all(ctx context.Context, out *report.Report) error {
+func (r *run) all(ctx context.Context, out *Report) error {
 	skipped, err := r.startAll(ctx, out)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (r *run) all(ctx context.Context, out *report.Report) error {
 	for i, name := range r.Sources {
 		for _, e := range r.Engines {
 			if why := skipped[e]; why != "" {
-				out.Cases = append(out.Cases, &report.Case{Source: name, Engine: e, Skipped: why})
+				out.Cases = append(out.Cases, &Case{Source: name, Engine: e, Skipped: why})
 			}
 		}
 		if err := r.source(ctx, name, i, out); err != nil {
@@ -74,7 +74,7 @@ func (r *run) all(ctx context.Context, out *report.Report) error {
 
 // startAll runs an umbra for each engine asked for that this machine has, and says
 // why the others were left out.
-func (r *run) startAll(ctx context.Context, out *report.Report) (skipped map[string]string, err error) {
+func (r *run) startAll(ctx context.Context, out *Report) (skipped map[string]string, err error) {
 	r.Say("starting umbra")
 	probe, err := shadow.Start(ctx, r.Umbra, filepath.Join(r.dir, "umbra-probe"), EngineAuto)
 	if err != nil {
@@ -124,14 +124,14 @@ func (r *run) warmUp(ctx context.Context, src source) error {
 
 // lane is one engine on the way through one source.
 type lane struct {
-	*report.Case
+	*Case
 	*shadow.Shadow
 	copied *shadow.Copy // of the latest round
 }
 
 // source measures one source, the i-th, with every engine. After the last source of the run
 // umbra is stopped, and what lies on disk compared with what the source holds.
-func (r *run) source(ctx context.Context, name string, i int, out *report.Report) (err error) {
+func (r *run) source(ctx context.Context, name string, i int, out *Report) (err error) {
 	if len(r.shadows) == 0 {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (r *run) source(ctx context.Context, name string, i int, out *report.Report
 	var lanes []*lane
 	for _, e := range r.Engines {
 		if s := r.shadows[e]; s != nil {
-			l := &lane{Case: &report.Case{Source: name, Engine: e, EngineReason: s.Reason}, Shadow: s}
+			l := &lane{Case: &Case{Source: name, Engine: e, EngineReason: s.Reason}, Shadow: s}
 			lanes = append(lanes, l)
 			out.Cases = append(out.Cases, l.Case)
 		}
@@ -202,7 +202,7 @@ func (r *run) round(ctx context.Context, src source, l *lane) (err error) {
 			return err
 		}
 	}
-	var pair report.Round
+	var pair Round
 	if pair, l.copied, err = r.pair(ctx, src, l.Shadow); err == nil {
 		l.Rounds = append(l.Rounds, pair)
 	}

@@ -41,6 +41,23 @@ type Figure struct {
 	Dirty   bool     `json:"dirty,omitempty"`  // the machine was disturbed
 }
 
+// Spread says whether Low and High are known: both are 0 where they are not.
+func (f *Figure) Spread() bool { return f.Low != 0 || f.High != 0 }
+
+// Met says whether Value is no worse than Target; ok is false where there is no
+// target, or no direction to judge by.
+func (f *Figure) Met() (met, ok bool) {
+	switch {
+	case f.Target == nil:
+		return false, false
+	case f.Better == Less:
+		return f.Value <= *f.Target, true
+	case f.Better == More:
+		return f.Value >= *f.Target, true
+	}
+	return false, false
+}
+
 // The directions of a Figure.
 const (
 	Less = "less"

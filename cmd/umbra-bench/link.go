@@ -1,28 +1,18 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"umbra/bench/link"
-	"umbra/bench/progress"
-	"umbra/bench/report"
-	"umbra/loadtest/umbra"
 )
 
 // linkFlags are what cobra does not parse into Options by itself.
 type linkFlags struct {
+	common
 	options link.Options
 	bytes   size
 	warm    size
@@ -31,9 +21,6 @@ type linkFlags struct {
 	chunk   size
 	rate    size
 	seconds float64
-	short   bool
-	output  string
-	json    string
 }
 
 // defaults are the sizes; flagSet sets the rest.
@@ -83,38 +70,26 @@ func (f *linkFlags) flagSet() *pflag.FlagSet {
 	fs.Var(&f.rate, "delay-rate", "bytes per second while the delay is measured")
 	fs.Float64Var(&f.seconds, "seconds", 20, "how long the delay is measured; 0 leaves it out")
 	fs.DurationVar(&o.Within, "within", 0, "leave out rounds, but one, where the whole run would take longer than this")
-	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the order of engines within a round")
-	fs.StringVar(&o.Umbra, "umbra", "", "umbra binary (default: umbra beside this program, else it is built from ./cmd/umbra)")
-	fs.StringVar(&o.Dir, "dir", "", "folder for data, on the disk to be measured (default: the system's folder for temporary files)")
-	fs.BoolVar(&f.short, "short", false, "the whole thing, small, in less than 90 s; other flags still count")
-	fs.StringVarP(&f.output, "output", "o", "table", "form of standard output: table or json")
-	fs.StringVar(&f.json, "json", "", "also write the report as JSON to this file")
+	f.common.add(fs, "the whole thing, small, in less than 90 s")
 	return fs
 }
 
 // shrink sets what --short stands for, where nothing else was asked for.
 func (f *linkFlags) shrink(fs *pflag.FlagSet) {
-	if !f.short {
-		return
-	}
-	unless := func(name string, set func()) {
-		if !fs.Changed(name) {
-			set()
-		}
-	}
-	unless("bytes", func() { f.bytes = 2 << 30 })
-	unless("within", func() { f.options.Within = 80 * time.Second })
-	unless("warm", func() { f.warm = 1 << 30 })
-	unless("rounds", func() { f.options.Rounds = 3 })
-	unless("seconds", func() { f.seconds = 4 })
+	f.unless(fs, "bytes", func() { f.bytes = 2 << 30 })
+	f.unless(fs, "within", func() { f.options.Within = 80 * time.Second })
+	f.unless(fs, "warm", func() { f.warm = 1 << 30 })
+	f.unless(fs, "rounds", func() { f.options.Rounds = 3 })
+	f.unless(fs, "seconds", func() { f.seconds = 4 })
 }
 
 func (f *linkFlags) run(cmd *cobra.Command) error {
-	if f.output != "table" && f.output != "json" {
-		return fmt.Errorf("-o %q: want table or json", f.output)
+	if err := f.check(); err != nil {
+		return err
 	}
 	f.shrink(cmd.Flags())
 	o := f.options
+	o.Seed, o.Dir = f.seed, f.dir
 	o.Bytes, o.KafkaBytes = int64(f.bytes), int64(f.bytes)
 	o.Warm = int64(f.warm)
 	if f.short {
@@ -125,90 +100,15 @@ func (f *linkFlags) run(cmd *cobra.Command) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	remove, err := f.binary(cmd.Context(), &o)
-	if err != nil {
+	var remove func()
+	var err error
+	if o.Umbra, remove, err = f.binary(cmd.Context()); err != nil {
 		return err
 	}
 	defer remove()
-	var p progress.Line
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.To = os.Stderr
-	}
-	r, err := link.Run(cmd.Context(), o, p)
+	r, err := link.Run(cmd.Context(), o, terminal())
 	if r == nil {
 		return err
 	}
-	r.Flags = flags(cmd.Flags())
-	return errors.Join(err, f.print(cmd.OutOrStdout(), r))
-}
-
-// binary finds or builds umbra; the caller removes what was built.
-func (f *linkFlags) binary(ctx context.Context, o *link.Options) (remove func(), err error) {
-	keep := func() {}
-	if o.Umbra != "" {
-		_, err := os.Stat(o.Umbra)
-		return keep, err
-	}
-	if exe, err := os.Executable(); err == nil {
-		o.Umbra = filepath.Join(filepath.Dir(exe), "umbra")
-		if _, err := os.Stat(o.Umbra); err == nil {
-			return keep, nil
-		}
-	}
-	dir, err := os.MkdirTemp("", "umbra-bench-bin-")
-	if err != nil {
-		return keep, err
-	}
-	o.Umbra, err = umbra.Build(ctx, dir)
-	remove = func() { os.RemoveAll(dir) }
-	if err != nil {
-		remove()
-		return keep, fmt.Errorf("%w\nname a binary with --umbra", err)
-	}
-	return remove, nil
-}
-
-// print writes the report, or what there is of it after an error.
-func (f *linkFlags) print(w io.Writer, r *report.Report) error {
-	doc, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	doc = append(doc, '\n')
-	if f.json != "" {
-		if err := os.WriteFile(f.json, doc, 0o644); err != nil {
-			return err
-		}
-	}
-	if f.output == "json" {
-		_, err = w.Write(doc)
-		return err
-	}
-	return r.Table(w)
-}
-
-// flags is every flag's value, for the report.
-func flags(fs *pflag.FlagSet) map[string]string {
-	out := map[string]string{}
-	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" {
-			out[f.Name] = f.Value.String()
-		}
-	})
-	return out
-}
-
-// size is a flag in bytes: "4GiB", "20MB", "1024".
-type size int64
-
-func (s *size) String() string { return humanize.IBytes(uint64(*s)) }
-func (s *size) Type() string   { return "SIZE" }
-
-func (s *size) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err == nil && n > 1<<50 {
-		err = errors.New("that is more than a PiB")
-	}
-	*s = size(n)
-	return err
+	return errors.Join(err, f.print(cmd, &r.Head, r, r.Table))
 }

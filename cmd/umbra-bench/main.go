@@ -42,8 +42,18 @@ func newRoot() *cobra.Command {
 			return errors.Join(cmd.Help(), errors.New("name a bench"))
 		},
 	}
-	root.AddCommand(newLink(), newPart(process.SourceCommand), newPart(process.DiscardCommand))
+	root.AddCommand(commands()...)
 	return root
+}
+
+// commands are all of them: one line and one file of this package for each bench.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		newLink(),
+
+		newPart(process.SourceCommand),
+		newPart(process.DiscardCommand),
+	}
 }
 
 // newPart is a hidden command.

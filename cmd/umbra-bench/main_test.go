@@ -98,11 +98,10 @@ func TestNamedBinary(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	f := defaults()
-	f.options.Umbra = file
-	remove, err := f.binary(context.Background(), &f.options)
-	if err != nil || f.options.Umbra != file {
-		t.Fatal(err)
+	c := common{umbra: file}
+	path, remove, err := c.binary(context.Background())
+	if err != nil || path != file {
+		t.Fatalf("%q, %v", path, err)
 	}
 	remove()
 	if _, err := os.Stat(file); err != nil {

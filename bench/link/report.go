@@ -1,8 +1,9 @@
-package report
+package link
 
 import (
 	"umbra/bench/delay"
 	"umbra/bench/measure"
+	"umbra/bench/report"
 )
 
 // Schema names the form of the document. It changes when a field changes its meaning.
@@ -10,7 +11,7 @@ const Schema = "umbra-bench/link/1"
 
 // Report is one run of umbra-bench link.
 type Report struct {
-	Document
+	report.Document
 	Cases []*Case `json:"cases"`
 }
 

@@ -1,4 +1,4 @@
-package report
+package link
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 
 	"umbra/bench/delay"
 	"umbra/bench/measure"
+	"umbra/bench/report"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write testdata again")
@@ -77,7 +78,7 @@ func TestRatioIsOfPairs(t *testing.T) {
 // sample is a report with every kind of line.
 func sample() *Report {
 	busy := "other processes used 0.90 cores, more than 0.08"
-	r := &Report{Document: Document{Head: Head{
+	r := &Report{Document: report.Document{Head: report.Head{
 		Schema: Schema, Started: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Seconds: 61.5, Seed: 1,
 		Env:   measure.Env{Kernel: "6.18.0", CPU: "Example 9000", Cores: 2, MemoryGiB: 24, Go: "go1.26.0", FileSystem: "tmpfs"},
 		Umbra: "umbra 0.1.0 0123456789ab, 2 shards, pinned false, left alone it takes io_uring (the kernel offers all of it)",
@@ -125,7 +126,7 @@ func TestJSONGolden(t *testing.T) {
 
 func TestTableOfNothing(t *testing.T) {
 	var b strings.Builder
-	if err := (&Report{Document: Document{Head: Head{Umbra: "umbra"}}}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
+	if err := (&Report{Document: report.Document{Head: report.Head{Umbra: "umbra"}}}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }
