@@ -42,6 +42,17 @@ type Bounds struct {
 	LastStable    int64 // end for read_committed
 }
 
+// Corrupt is an answer that no log can give: a batch with a wrong checksum, or one that
+// does not follow the one ahead of it.
+type Corrupt struct {
+	Topic     string
+	Partition int32
+	Err       error
+}
+
+func (c *Corrupt) Error() string { return fmt.Sprintf("%s/%d: %v", c.Topic, c.Partition, c.Err) }
+func (c *Corrupt) Unwrap() error { return c.Err }
+
 // Open makes a reader; name stands in its errors ("source", "shadow"). No
 // connection is made yet.
 func Open(name string, seeds ...string) (*Reader, error) {
@@ -108,7 +119,7 @@ func (r *Reader) Batches(ctx context.Context, topic string, partition int32, fro
 			for {
 				b, rest, whole, err := next(data)
 				if err != nil {
-					yield(Batch{}, fmt.Errorf("%s: %s/%d fetched at %d: %w", r.name, topic, partition, at, err))
+					yield(Batch{}, &Corrupt{Topic: topic, Partition: partition, Err: fmt.Errorf("%s, fetched at %d: %w", r.name, at, err)})
 					return
 				}
 				if !whole {
@@ -116,7 +127,7 @@ func (r *Reader) Batches(ctx context.Context, topic string, partition int32, fro
 				}
 				data = rest
 				if err := r.follows(b, at, at == from); err != nil {
-					yield(Batch{}, fmt.Errorf("%s/%d: %w", topic, partition, err))
+					yield(Batch{}, &Corrupt{Topic: topic, Partition: partition, Err: err})
 					return
 				}
 				if b.Base >= to || !yield(b, nil) {

@@ -1,5 +1,6 @@
 // Package wire is a TCP proxy that breaks connections on purpose: it resets them
-// in the middle of a frame, and stands still as a dead network does.
+// in the middle of a frame, refuses them, slows them down, and stands still, in both
+// directions or one, as a dead network does.
 package wire
 
 import (
@@ -21,7 +22,7 @@ type Proxy struct {
 	mu     sync.Mutex
 	thaw   *sync.Cond
 	pairs  map[*pair]struct{}
-	frozen bool
+	faults faults
 	closed bool
 	budget int64 // bytes from the target until the next reset; below 0: no limit
 	resets int
@@ -65,7 +66,7 @@ func (p *Proxy) Resets() int {
 func (p *Proxy) Freeze(stop bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.frozen = stop
+	p.faults.frozen = stop
 	p.thaw.Broadcast()
 }
 
@@ -93,8 +94,11 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) forward(client *net.TCPConn) {
-	if !p.awaitThaw() {
+	if !p.awaitThaw(false) {
 		client.Close()
+		return
+	}
+	if p.refused(client) {
 		return
 	}
 	s, err := net.DialTimeout("tcp4", p.target, 5*time.Second)
@@ -105,9 +109,9 @@ func (p *Proxy) forward(client *net.TCPConn) {
 	}
 	pr := &pair{client: client, server: s.(*net.TCPConn)}
 	p.mu.Lock()
-	if p.closed {
+	if p.closed || p.faults.refuse {
 		p.mu.Unlock()
-		pr.close()
+		pr.reset()
 		return
 	}
 	p.pairs[pr] = struct{}{}
@@ -126,11 +130,12 @@ func (p *Proxy) copy(pr *pair, dst, src *net.TCPConn, counted bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
-		if n > 0 && !p.awaitThaw() {
+		if n > 0 && !p.awaitThaw(counted) {
 			return
 		}
 		reset := false
 		if counted {
+			p.pace(n)
 			n, reset = p.spend(n)
 		}
 		if n > 0 {
@@ -168,11 +173,11 @@ func (p *Proxy) spend(n int) (pass int, reset bool) {
 	return pass, true
 }
 
-// awaitThaw waits while the proxy is frozen; false means it was closed.
-func (p *Proxy) awaitThaw() bool {
+// awaitThaw waits while nothing may pass; false means the proxy was closed.
+func (p *Proxy) awaitThaw(fromTarget bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.frozen && !p.closed {
+	for (p.faults.frozen || fromTarget && p.faults.mute) && !p.closed {
 		p.thaw.Wait()
 	}
 	return !p.closed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -92,5 +93,79 @@ func TestFreezeHoldsBytesBack(t *testing.T) {
 	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.ReadFull(c, b[:]); err != nil || b[0] != 'x' {
 		t.Fatalf("after the thaw: %q, %v", b, err)
+	}
+}
+
+// roundTrip sends a byte and says whether it came back in time.
+func roundTrip(c net.Conn, within time.Duration) error {
+	c.SetDeadline(time.Now().Add(within))
+	if _, err := c.Write([]byte{7}); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c, make([]byte, 1))
+	return err
+}
+
+func TestCutEndsAndRefuses(t *testing.T) {
+	p, c := dial(t)
+	if err := roundTrip(c, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p.Cut(true)
+	if err := roundTrip(c, 20*time.Second); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("a connection that was cut: %v, want a reset", err)
+	}
+	refused, err := net.Dial("tcp4", p.Addr())
+	if err == nil {
+		err = roundTrip(refused, 20*time.Second)
+		refused.Close()
+	}
+	if err == nil {
+		t.Error("a new connection was forwarded")
+	}
+	p.Cut(false)
+	again, err := net.Dial("tcp4", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if err := roundTrip(again, 20*time.Second); err != nil {
+		t.Errorf("after the cut: %v", err)
+	}
+}
+
+// What was asked while answers were held back is answered afterwards.
+func TestMuteHoldsAnswersBack(t *testing.T) {
+	p, c := dial(t)
+	if err := roundTrip(c, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p.Mute(true)
+	if err := roundTrip(c, 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("while mute: %v, want nothing", err)
+	}
+	p.Mute(false)
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestThrottleSlowsAndEnds(t *testing.T) {
+	p, c := dial(t)
+	p.Throttle(100_000)
+	begin := time.Now()
+	if _, err := c.Write(make([]byte, 20_000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 20_000)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took < 150*time.Millisecond { // a lower bound: a slow machine only adds to it
+		t.Errorf("20 kB at 100 kB/s took %v", took)
+	}
+	p.Throttle(0)
+	if err := roundTrip(c, 20*time.Second); err != nil {
+		t.Error(err)
 	}
 }
