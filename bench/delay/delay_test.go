@@ -13,6 +13,10 @@ import (
 
 const ms = time.Millisecond
 
+func ack(partition int32, end int64, at, late time.Duration) Ack {
+	return Ack{Partition: partition, End: end, At: int64(at), Late: int64(late)}
+}
+
 func TestJoin(t *testing.T) {
 	sights := []Sight{{0, 10, int64(5 * ms)}, {1, 10, int64(6 * ms)}, {0, 20, int64(9 * ms)}, {0, 25, int64(30 * ms)}, {1, 11, int64(7 * ms)}}
 	f := func(a Ack, want time.Duration) {
@@ -22,19 +26,19 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%+v: got %v, %v; want %v", a, got, err, want)
 		}
 	}
-	f(Ack{0, 10, int64(3 * ms), 0}, 2*ms)
-	f(Ack{0, 11, int64(3 * ms), 0}, 6*ms) // the sight at 10 does not cover it
-	f(Ack{0, 21, int64(10 * ms), 0}, 20*ms)
-	f(Ack{1, 5, int64(6 * ms), 0}, 0)
-	f(Ack{1, 10, int64(20 * ms), 0}, 0) // read before the ack came back
+	f(ack(0, 10, 3*ms, 0), 2*ms)
+	f(ack(0, 11, 3*ms, 0), 6*ms) // the sight at 10 does not cover it
+	f(ack(0, 21, 10*ms, 0), 20*ms)
+	f(ack(1, 5, 6*ms, 0), 0)
+	f(ack(1, 10, 20*ms, 0), 0) // read before the ack came back
 	// Lateness up to a step is how the sender works, beyond it an omission.
-	f(Ack{0, 10, int64(3 * ms), int64(ms)}, 2*ms)
-	f(Ack{0, 10, int64(3 * ms), int64(8 * ms)}, 9*ms)
+	f(ack(0, 10, 3*ms, ms), 2*ms)
+	f(ack(0, 10, 3*ms, 8*ms), 9*ms)
 
-	if _, err := Join([]Ack{{0, 26, 0, 0}}, sights, ms); err == nil || !strings.Contains(err.Error(), "up to 26") {
+	if _, err := Join([]Ack{ack(0, 26, 0, 0)}, sights, ms); err == nil || !strings.Contains(err.Error(), "up to 26") {
 		t.Errorf("an ack that nobody saw: %v", err)
 	}
-	if _, err := Join([]Ack{{2, 1, 0, 0}}, sights, ms); err == nil {
+	if _, err := Join([]Ack{ack(2, 1, 0, 0)}, sights, ms); err == nil {
 		t.Error("an ack of a partition that nobody saw was joined")
 	}
 	if _, err := Join(nil, []Sight{{0, 5, 1}, {0, 4, 2}}, ms); err == nil {
@@ -55,8 +59,8 @@ func TestOmissionIsCorrected(t *testing.T) {
 			seen = to * int64(ms)
 			sent = to * int64(ms)
 		}
-		steady = append(steady, Ack{0, int64(i + 1), at, 0})
-		heldUp = append(heldUp, Ack{0, int64(i + 1), sent, sent - at})
+		steady = append(steady, ack(0, int64(i+1), time.Duration(at), 0))
+		heldUp = append(heldUp, ack(0, int64(i+1), time.Duration(sent), time.Duration(sent-at)))
 		sights = append(sights, Sight{0, int64(i + 1), seen})
 	}
 	summary := func(acks []Ack) Summary {
@@ -141,7 +145,7 @@ func TestObserverSeesTheLoad(t *testing.T) {
 	var acks []Ack
 	Pace(ctx, ms/4, 100*ms, func(i int, late time.Duration) {
 		end := s.Grow(i % 3)
-		acks = append(acks, Ack{int32(i % 3), end, measure.Now(), int64(late)})
+		acks = append(acks, ack(int32(i%3), end, time.Duration(measure.Now()), late))
 	})
 	if err := o.Await(ctx, Ends(acks), 30*time.Second); err != nil {
 		t.Fatal(err)

@@ -19,18 +19,38 @@ type Summary struct {
 	Max   float64 `json:"max_ms"`
 }
 
-// Summarize puts delays into a histogram with three digits from 1 us on.
-func Summarize(delays []time.Duration) Summary {
-	h := hdrhistogram.New(1, longest.Microseconds(), 3)
-	var top time.Duration
+// NewHistogram is one for delays in microseconds, with three digits.
+func NewHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest.Microseconds(), 3)
+}
+
+// Histogram puts delays into a NewHistogram.
+func Histogram(delays []time.Duration) *hdrhistogram.Histogram {
+	h := NewHistogram()
 	for _, d := range delays {
-		top = max(top, d)
 		if err := h.RecordValue(min(d, longest).Microseconds()); err != nil {
 			panic("BUG: a delay outside of its histogram: " + err.Error())
 		}
 	}
+	return h
+}
+
+// Summarize puts delays into a histogram with three digits from 1 us on. The
+// maximum is exact.
+func Summarize(delays []time.Duration) Summary {
+	s := SummaryOf(Histogram(delays))
+	var top time.Duration
+	for _, d := range delays {
+		top = max(top, d)
+	}
+	s.Max = float64(top.Microseconds()) / 1000
+	return s
+}
+
+// SummaryOf is the percentiles of a NewHistogram.
+func SummaryOf(h *hdrhistogram.Histogram) Summary {
 	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
-	return Summary{Count: h.TotalCount(), P50: at(50), P99: at(99), P999: at(99.9), Max: float64(top.Microseconds()) / 1000}
+	return Summary{Count: h.TotalCount(), P50: at(50), P99: at(99), P999: at(99.9), Max: float64(h.Max()) / 1000}
 }
 
 // Minus is the difference of the percentiles; Count stays.
