@@ -8,6 +8,7 @@
 //	link       shadows a source cluster: definition, data plane, failover, verification
 //	observe    metrics, health and logs
 //	config     the TOML file, composed from each package's own settings
+//	units      sizes and durations as people write them
 //
 // broker and link never meet. What one must tell the other is a fact in
 // metadata: whether a shadow topic is writable.

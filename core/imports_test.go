@@ -37,7 +37,8 @@ var allowed = []rule{
 	{pkg: "shard/segment", may: []string{"kafkaproto", "kafkaproto/batch", "kafkaproto/compress", "ioring", "ioring/buf"}},
 
 	{pkg: "core"},
-	{pkg: "core/link/spec", may: []string{"kafkaproto"}},
+	{pkg: "core/units"},
+	{pkg: "core/link/spec", may: []string{"kafkaproto", "core/units"}},
 	{pkg: "core/metadata", may: []string{"kafkaproto", "core/link/spec"}},
 	{pkg: "core/auth", may: []string{"kafkaproto", "core/metadata"}},
 	{pkg: "core/auth/scram"},
@@ -58,7 +59,7 @@ var allowed = []rule{
 	{pkg: "core/observe", may: []string{"kafkaproto", "ioring", "ioring/buf", "shard", "shard/segment",
 		"core/metadata", "core/broker", "core/link", "core/link/replicate", "core/link/spec"}},
 	{pkg: "core/config", may: []string{"kafkaproto", "ioring", "ioring/buf", "shard", "shard/segment",
-		"core/metadata", "core/broker", "core/link", "core/link/spec", "core/observe"}},
+		"core/metadata", "core/broker", "core/link", "core/link/spec", "core/observe", "core/units"}},
 
 	{pkg: "admin/api"},
 	{pkg: "admin/client", may: []string{"admin/api"}},

@@ -4,13 +4,17 @@ import "time"
 
 // LinkDefinition is what a person asked for.
 type LinkDefinition struct {
-	Name             string    `json:"name"`
-	Bootstrap        []string  `json:"bootstrap"`         // HOST:PORT of source brokers
-	Topics           []string  `json:"topics"`            // names, globs ("orders*") and prefixes ("prefix:orders")
-	Exclude          []string  `json:"exclude,omitempty"` // wins over Topics
-	Start            string    `json:"start,omitempty"`   // "earliest" (default), "latest" or an RFC 3339 time
-	RPOTargetSeconds float64   `json:"rpo_target_seconds,omitempty"`
-	CreatedAt        time.Time `json:"created_at,omitzero"` // set by the daemon
+	Name             string   `json:"name"`
+	Bootstrap        []string `json:"bootstrap"`                    // HOST:PORT of source brokers
+	Topics           []string `json:"topics"`                       // names, globs ("orders*") and prefixes ("prefix:orders")
+	Exclude          []string `json:"exclude,omitempty"`            // wins over Topics
+	Start            string   `json:"start,omitempty"`              // "earliest" (default), "latest" or an RFC 3339 time
+	RPOTargetSeconds float64  `json:"rpo_target_seconds,omitempty"` // the option rpo_target as a number
+	// Options tune the link: sizes and durations are texts with a unit, such as
+	// "4MiB" and "500ms". A request holds those that are not left at their
+	// default, an answer all of them.
+	Options   map[string]string `json:"options,omitempty"`
+	CreatedAt time.Time         `json:"created_at,omitzero"` // set by the daemon
 }
 
 // CreateLink is the request that creates a link.

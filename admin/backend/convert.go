@@ -58,43 +58,5 @@ func each[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-// definition reads what a request defines. Every fault is reported at once by
-// the definition's own Validate.
-func definition(d api.LinkDefinition) (spec.Definition, error) {
-	out := spec.Definition{Name: d.Name, Bootstrap: d.Bootstrap}
-	var err error
-	if out.Filter.Include, err = patterns(d.Topics); err != nil {
-		return out, err
-	}
-	if out.Filter.Exclude, err = patterns(d.Exclude); err != nil {
-		return out, err
-	}
-	if d.Start != "" {
-		if out.Start, err = spec.ParseStart(d.Start); err != nil {
-			return out, err
-		}
-	}
-	out.Options.RPOTarget = time.Duration(d.RPOTargetSeconds * float64(time.Second))
-	return out, nil
-}
-
-func patterns(list []string) ([]spec.Pattern, error) {
-	var out []spec.Pattern
-	for _, s := range list {
-		p, err := spec.ParsePattern(s)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, nil
-}
-
-func definitionDoc(d spec.Definition, created time.Time) api.LinkDefinition {
-	text := func(p spec.Pattern) string { return p.String() }
-	return api.LinkDefinition{Name: d.Name, Bootstrap: d.Bootstrap, Topics: each(d.Filter.Include, text), Exclude: each(d.Filter.Exclude, text),
-		Start: d.Start.String(), RPOTargetSeconds: d.Options.RPOTarget.Seconds(), CreatedAt: created}
-}
-
 // bytesText is a byte count for a person.
 func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -100,6 +100,7 @@ func awayDoc() *api.LinkStatus {
 	l.ExcludedTotal, l.RefusedAnswers = 12, 3
 	l.Definition.Exclude = []string{"*-tmp"}
 	l.Definition.RPOTargetSeconds = 30
+	l.Definition.Options = map[string]string{"client_id": "dr-site", "fetch_max_wait": "500ms", "rpo_target": "30s", "newer_than_this_client": "1"}
 	l.Gaps = []api.Gap{{Topic: "pay-auth", Partition: 3, From: 1000, To: 1500, Cause: "source retention", At: at("01:00:00")}}
 	l.Cuts = []api.Cut{{Topic: "orders-eu", Partition: 7, From: 88, To: 91, Bytes: 2048, File: "/var/lib/umbra/cuts/orders-eu-7-88.log", At: at("02:00:00")}}
 	l.Events = []api.Event{

@@ -138,7 +138,8 @@ func (s *story) copies(src *synthetic.Source) {
 	records := float64(src.TotalBytes() / int64(src.BatchBytes()) * src.BatchRecords())
 	got := s.await("everything is copied", func(m scraped) bool {
 		return m.value(`umbra_link_topic_lag_records_sum{link="dr",topic="orders"}`) == 0 &&
-			m.value(`umbra_link_written_records_total{link="dr",shard="0"}`)+m.value(`umbra_link_written_records_total{link="dr",shard="1"}`) == records
+			m.value(`umbra_link_written_records_total{link="dr",shard="0"}`)+m.value(`umbra_link_written_records_total{link="dr",shard="1"}`) == records &&
+			m.value(`umbra_partition_high_watermark{topic="orders",partition="1"}`) == records/3 // collected before the link's
 	})
 	for series, want := range map[string]float64{
 		`umbra_link_source_up{link="dr"}`: 1, `umbra_link_rpo_target_seconds{link="dr"}`: 5, `umbra_link_partitions_unseen{link="dr"}`: 0,

@@ -23,9 +23,7 @@ func renderLinkDescribe(w io.Writer, l *api.LinkStatus, v view) {
 		start = "earliest"
 	}
 	fmt.Fprintf(w, "Start     %s\n", start)
-	if d.RPOTargetSeconds > 0 {
-		fmt.Fprintf(w, "Target    RPO %s\n", seconds(d.RPOTargetSeconds))
-	}
+	renderOptions(w, l.Name, d.Options)
 	fmt.Fprintf(w, "Copied    %s, %s\n", plural(l.Topics, "topic"), plural(l.Partitions, "partition"))
 
 	fmt.Fprintf(w, "\nNot copied: %s\n", plural(excluded(l), "topic"))

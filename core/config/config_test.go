@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"umbra/core/units"
 )
 
 // write stores a config file that only its owner can read.
@@ -42,7 +44,7 @@ func TestDefaultsNeedNothing(t *testing.T) {
 	c.Shards.Count = 4
 	for machine, want := range map[int64]int64{1 << 30: 64 << 20, 8 << 30: 512 << 20, 1 << 40: 1 << 30} {
 		if got := c.ArenaBytes(machine); got != want {
-			t.Errorf("arena on %s: %s", FormatSize(machine), FormatSize(got))
+			t.Errorf("arena on %s: %s", units.FormatSize(machine), units.FormatSize(got))
 		}
 	}
 	c.Memory.Arena = 5

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"umbra/core/units"
 )
 
 // fileBytesMax keeps a wrong path (a log, a device) from being read whole.
@@ -64,7 +66,7 @@ func readFile(name string) (string, error) {
 		return "", fmt.Errorf("it is not a file")
 	}
 	if st.Size() > fileBytesMax {
-		return "", fmt.Errorf("%s is larger than a configuration can be (%s)", FormatSize(st.Size()), FormatSize(fileBytesMax))
+		return "", fmt.Errorf("%s is larger than a configuration can be (%s)", units.FormatSize(st.Size()), units.FormatSize(fileBytesMax))
 	}
 	b, err := os.ReadFile(name)
 	return string(b), err

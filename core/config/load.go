@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"umbra/core/metadata"
+	"umbra/core/units"
 )
 
 // propertyPrefix stands before a broker property's name in the key of a Flag,
@@ -224,7 +225,7 @@ func (l *loader) keys() []string {
 }
 
 func didYouMean(word string, candidates []string) string {
-	if c := suggest(word, candidates); c != "" {
+	if c := units.Suggest(word, candidates); c != "" {
 		return fmt.Sprintf("; did you mean %q?", c)
 	}
 	return ""

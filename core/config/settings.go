@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"umbra/core/units"
 )
 
 // kind is how a setting is written in TOML.
@@ -131,11 +133,11 @@ func numberAuto(key string, to *int, lo, hi int, doc string) setting {
 }
 
 func size(key string, to *int64, def, lo, hi int64, doc string) setting {
-	return setting{key: key, doc: doc, def: FormatSize(def), show: func() string { return FormatSize(*to) },
+	return setting{key: key, doc: doc, def: units.FormatSize(def), show: func() string { return units.FormatSize(*to) },
 		parse: func(s string) error {
-			n, err := ParseSize(s)
+			n, err := units.ParseSize(s)
 			if err == nil && (n < lo || n > hi) {
-				err = fmt.Errorf("%q is not between %s and %s", s, FormatSize(lo), FormatSize(hi))
+				err = fmt.Errorf("%q is not between %s and %s", s, units.FormatSize(lo), units.FormatSize(hi))
 			}
 			if err == nil {
 				*to = n
@@ -176,11 +178,11 @@ func withAuto(s setting, set func(), isSet func() bool) setting {
 }
 
 func duration(key string, to *time.Duration, def, lo, hi time.Duration, doc string) setting {
-	return setting{key: key, doc: doc, def: FormatDuration(def), show: func() string { return FormatDuration(*to) },
+	return setting{key: key, doc: doc, def: units.FormatDuration(def), show: func() string { return units.FormatDuration(*to) },
 		parse: func(s string) error {
-			d, err := ParseDuration(s)
+			d, err := units.ParseDuration(s)
 			if err == nil && (d < lo || d > hi) {
-				err = fmt.Errorf("%q is not between %s and %s", s, FormatDuration(lo), FormatDuration(hi))
+				err = fmt.Errorf("%q is not between %s and %s", s, units.FormatDuration(lo), units.FormatDuration(hi))
 			}
 			if err == nil {
 				*to = d
@@ -215,7 +217,7 @@ func oneOf(choices ...string) func(string) error {
 			return nil
 		}
 		hint := ""
-		if c := suggest(s, choices); c != "" {
+		if c := units.Suggest(s, choices); c != "" {
 			hint = fmt.Sprintf("; did you mean %q?", c)
 		}
 		return fmt.Errorf("%q is not one of %s%s", s, strings.Join(choices, ", "), hint)

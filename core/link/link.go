@@ -241,23 +241,11 @@ func (l *Link) hold(ctx context.Context) {
 	}
 }
 
-// options are the link's present options.
-func (l *Link) options() spec.Options {
-	if d := l.definition(); d != nil {
-		return d.WithDefaults().Options
-	}
-	return spec.Definition{Name: l.name}.WithDefaults().Options
-}
-
 // open makes one worker per shard. Options hold from here on.
 func (l *Link) open() {
 	o := l.options()
 	l.sched.limit = o.BackoffMax
-	rc := replicate.DefaultConfig()
-	rc.ClientID, rc.FetchMaxBytes, rc.PartitionMaxBytes = o.ClientID, int(o.FetchMaxBytes), int(o.PartitionMaxBytes)
-	rc.FetchMinBytes, rc.MaxWait, rc.ConnectTimeout, rc.RequestTimeout = int(o.FetchMinBytes), o.FetchMaxWait, o.ConnectTimeout, o.RequestTimeout
-	rc.BackoffMin, rc.BackoffMax, rc.RefusedWait = o.BackoffMin, o.BackoffMax, o.BackoffMax
-	rc.RecordsMax, rc.Now = l.cfg.RecordsMax, l.cfg.Now
+	rc := dataPlane(l.cfg, o)
 	for i := range l.cfg.Group.Len() {
 		l.workers = append(l.workers, replicate.NewWorker(l.cfg.Group.Shard(i), rc, l.log.With("shard", i), l.report))
 	}
@@ -275,11 +263,6 @@ func (l *Link) connect(def *spec.Link) *source.Client {
 	l.from = def.Bootstrap
 	l.client = newClient(l.cfg, def.Definition)
 	return l.client
-}
-
-func newClient(cfg Config, d spec.Definition) *source.Client {
-	o := d.WithDefaults().Options
-	return source.New(source.Config{Bootstrap: d.Bootstrap, ClientID: o.ClientID, Timeout: o.RequestTimeout, Dial: cfg.Dial(o.ConnectTimeout)})
 }
 
 // stopTimeout bounds how long a link waits for a loop to end its connections.

@@ -45,8 +45,8 @@ func (m *Manager) Plan(ctx context.Context, d spec.Definition) (*Plan, error) {
 	if err != nil {
 		return nil, &UnreachableError{err}
 	}
-	if cl.ID != "" && cl.ID == snap.ClusterID {
-		return nil, fmt.Errorf("link %q: %w (cluster id %s)", d.Name, errSelf, cl.ID)
+	if err := checkIdentity(&spec.Link{Definition: d}, cl, snap.ClusterID); err != nil {
+		return nil, fmt.Errorf("link %q: %w", d.Name, err)
 	}
 	p := &Plan{Link: d, Cluster: cl}
 	p.Excluded, p.ExcludedN = excluded(&spec.Link{Definition: d}, cl)

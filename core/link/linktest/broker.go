@@ -141,6 +141,9 @@ func (b *broker) answer(nc net.Conn, frame []byte, gone <-chan struct{}) error {
 	if err := rd.Err(); err != nil {
 		return err
 	}
+	if heard := b.c.cfg.Heard; heard != nil {
+		heard(h, req)
+	}
 	if err := b.waitWhile(gone, func() bool { return b.hang }); err != nil {
 		return err
 	}

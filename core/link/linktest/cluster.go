@@ -17,6 +17,8 @@ type Config struct {
 	Release    Release
 	ClusterID  string // "" makes one up
 	NoSessions bool   // answers with session id 0
+	// Heard, when set, sees every request, on its connection's goroutine.
+	Heard func(kafkaproto.RequestHeader, kafkaproto.Message)
 }
 
 // Cluster is a scripted source. Its methods are for any goroutine; each change

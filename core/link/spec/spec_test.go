@@ -38,7 +38,7 @@ func TestDefinitionReportsEveryFault(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{"must begin with", `"a": want host:port`, `port "0"`, "listed twice", "belongs to each cluster",
-		"only allowed in a glob", "timestamp needs a time", "fetch_max_bytes", "rpo_target", "metadata_refresh"} {
+		"only allowed in a glob", "timestamp needs a time", `fetch_max_bytes: "1B" is outside 64KiB to 1GiB`, `rpo_target: "-1ns" is outside 0s to 30d`, "metadata_refresh"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}

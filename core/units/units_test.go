@@ -1,4 +1,4 @@
-package config
+package units
 
 import (
 	"math"
@@ -76,8 +76,8 @@ func FuzzUnits(f *testing.F) {
 func TestSuggest(t *testing.T) {
 	f := func(word, want string) {
 		t.Helper()
-		if got := suggest(word, []string{"storage.dir", "storage.depth", "kafka.listen"}); got != want {
-			t.Errorf("suggest(%q) = %q, want %q", word, got, want)
+		if got := Suggest(word, []string{"storage.dir", "storage.depth", "kafka.listen"}); got != want {
+			t.Errorf("Suggest(%q) = %q, want %q", word, got, want)
 		}
 	}
 	f("storage.dri", "storage.dir")

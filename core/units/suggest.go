@@ -1,10 +1,10 @@
-package config
+package units
 
 import "strings"
 
-// suggest returns the candidate that was most likely meant, or "": the one
+// Suggest returns the candidate that was most likely meant, or "": the one
 // that needs the fewest single-character edits, if these are few.
-func suggest(word string, candidates []string) string {
+func Suggest(word string, candidates []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least {
