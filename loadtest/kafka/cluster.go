@@ -20,6 +20,8 @@ type Cluster struct {
 
 	dir     string
 	ownsDir bool
+	id      string         // cluster id, of KRaft
+	voters  map[int]string // node id -> controller address, of KRaft
 }
 
 // Start runs the layout and returns when every broker serves and sees all the

@@ -27,7 +27,8 @@ func (c *Cluster) planKRaft(ctx context.Context, l Layout) error {
 	if err != nil {
 		return err
 	}
-	voters := map[int]string{} // node id -> controller address
+	voters := map[int]string{}
+	c.id, c.voters = clusterID(), voters
 	if l.DedicatedController {
 		voters[dedicatedController] = local(ports[2*l.Brokers])
 	} else {
@@ -56,7 +57,7 @@ func (c *Cluster) kraftNode(l Layout, id int, addr string, voters map[int]string
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{ID: id, Addr: addr, dist: c.Dist, dir: dir, heapMiB: l.HeapMiB, class: serverClass, probe: addr}
+	n := &Node{ID: id, Addr: addr, dist: c.Dist, dir: dir, heapMiB: l.HeapMiB, class: serverClass, jvm: l.JVM, probe: addr}
 	var roles, listeners, quorum []string
 	for v, a := range voters {
 		quorum = append(quorum, fmt.Sprintf("%d@%s", v, a))
@@ -71,7 +72,7 @@ func (c *Cluster) kraftNode(l Layout, id int, addr string, voters map[int]string
 		roles = append(roles, "controller")
 		listeners = append(listeners, "CONTROLLER://"+a)
 		if addr == "" {
-			n.probe, n.heapMiB = a, 256
+			n.probe, n.heapMiB, n.jvm = a, 256, nil
 		}
 	}
 	maps.Copy(n.props, map[string]string{
@@ -140,7 +141,6 @@ func brokerProperties(l Layout) map[string]string {
 // format gives every node of the cluster the same cluster id. The tools run two
 // at a time: each costs a second or two of a core.
 func (c *Cluster) format(ctx context.Context, l Layout) error {
-	id := clusterID()
 	var wg sync.WaitGroup
 	errs := make([]error, len(c.nodes()))
 	slots := make(chan struct{}, 2)
@@ -148,7 +148,7 @@ func (c *Cluster) format(ctx context.Context, l Layout) error {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			errs[i] = n.format(ctx, id, l.Features)
+			errs[i] = n.format(ctx, c.id, l.Features)
 		})
 	}
 	wg.Wait()

@@ -11,6 +11,7 @@ type Layout struct {
 	Features            map[string]string // --feature NAME=LEVEL at format time; KRaft only
 	Config              map[string]string // server properties added or replaced on every node
 	HeapMiB             int               // of a broker; default 512
+	JVM                 []string          // further flags of every broker's JVM, for instance ScriptJVM
 	// Proxied gives every broker a second listener, for clients that come through a
 	// proxy: it listens on Node.Behind and names itself as Node.Front, where the
 	// test's proxy has to listen.

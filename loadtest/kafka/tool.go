@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,14 +16,30 @@ import (
 	"umbra/loadtest/proc"
 )
 
+// ScriptJVM is what Kafka's own start scripts pass to the JVM of a broker or a
+// mirror (bin/kafka-run-class.sh of 4.3), for benches: what is measured is run as
+// people run it. Without it a JVM here has the collector that starts quickest.
+func ScriptJVM() []string {
+	return []string{"-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
+		"-XX:+ExplicitGCInvokesConcurrent", "-XX:MaxInlineLevel=15", "-Djava.awt.headless=true"}
+}
+
+// choosesGC says whether JVM flags name a collector: a second one is refused.
+func choosesGC(jvm []string) bool {
+	return slices.ContainsFunc(jvm, func(f string) bool { return strings.HasPrefix(f, "-XX:+Use") && strings.HasSuffix(f, "GC") })
+}
+
 // java is the command line of a class of this release. heapMiB bounds the heap.
 func (d *Dist) java(heapMiB int, logLevel, class string, jvm []string, args ...string) []string {
 	argv := []string{"java",
-		fmt.Sprintf("-Xmx%dm", heapMiB), "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData",
+		fmt.Sprintf("-Xmx%dm", heapMiB), "-Xshare:auto", "-XX:-UsePerfData",
 		"-Dlog4j2.configurationFile=" + filepath.Join(d.dir, "log4j2.properties"), "-Dumbra.log=" + logLevel,
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=" + strings.ToLower(logLevel),
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Djava.net.preferIPv4Stack=true",
+	}
+	if !choosesGC(jvm) {
+		argv = append(argv, "-XX:+UseSerialGC")
 	}
 	if _, err := os.Stat(d.classes()); err == nil {
 		argv = append(argv, "-XX:SharedArchiveFile="+d.classes())
