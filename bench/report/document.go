@@ -25,6 +25,8 @@ type Document struct {
 	Figures []Figure `json:"figures"`
 	Charts  []Chart  `json:"charts,omitempty"`
 	Remarks []string `json:"remarks,omitempty"` // what a reader must know beside the figures
+
+	OpenMessaging []*OpenMessaging `json:"openmessaging,omitempty"` // the same run for the tools of that benchmark
 }
 
 // Figure is one result. Its name is a path that stays the same between runs, from
