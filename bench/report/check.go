@@ -22,6 +22,8 @@ func (d *Document) Check() error {
 			wrong("figure %q is there twice", f.Name)
 		case !slices.Contains([]string{"", Less, More}, f.Better):
 			wrong("figure %q: better is %q; want %q, %q or nothing", f.Name, f.Better, Less, More)
+		case !finite(f.Value) || !finite(f.Low) || !finite(f.High):
+			wrong("figure %q is %v, from %v to %v", f.Name, f.Value, f.Low, f.High)
 		case f.Spread() && (f.Low > f.Value || f.Value > f.High):
 			wrong("figure %q: %v is not between its low %v and high %v", f.Name, f.Value, f.Low, f.High)
 		}
@@ -56,10 +58,12 @@ func (c *Chart) check() error {
 			return fmt.Errorf("series %q has %d low and %d high for %d y", s.Name, len(s.Low), len(s.High), len(s.Y))
 		}
 		for _, v := range slices.Concat(s.X, s.Y, s.Low, s.High) {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !finite(v) {
 				return fmt.Errorf("series %q holds %v", s.Name, v)
 			}
 		}
 	}
 	return nil
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
