@@ -35,6 +35,9 @@ type Config struct {
 	// RecordsMax bounds one partition's records in one answer, bytes: what a
 	// shard's slab memory can hold.
 	RecordsMax int
+	// RefusedWait is how long a partition waits that the source refuses or the
+	// disk has no room for; 0: replicate's own.
+	RefusedWait time.Duration
 	// Checkpoint is called before and after each persisted step of a failover;
 	// its error ends the failover there, as a crash would. For tests.
 	Checkpoint func(step spec.FailoverStep, persisted bool) error

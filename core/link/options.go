@@ -1,6 +1,8 @@
 package link
 
 import (
+	"cmp"
+
 	"umbra/core/link/replicate"
 	"umbra/core/link/source"
 	"umbra/core/link/spec"
@@ -19,8 +21,9 @@ func dataPlane(cfg Config, o spec.Options) replicate.Config {
 	rc := replicate.DefaultConfig()
 	rc.ClientID, rc.FetchMaxBytes, rc.PartitionMaxBytes = o.ClientID, int(o.FetchMaxBytes), int(o.PartitionMaxBytes)
 	rc.FetchMinBytes, rc.MaxWait, rc.ConnectTimeout, rc.RequestTimeout = int(o.FetchMinBytes), o.FetchMaxWait, o.ConnectTimeout, o.RequestTimeout
-	rc.BackoffMin, rc.BackoffMax, rc.RefusedWait = o.BackoffMin, o.BackoffMax, o.BackoffMax
+	rc.BackoffMin, rc.BackoffMax = o.BackoffMin, o.BackoffMax
 	rc.RecordsMax, rc.Now = cfg.RecordsMax, cfg.Now
+	rc.RefusedWait = cmp.Or(cfg.RefusedWait, rc.RefusedWait)
 	return rc
 }
 

@@ -357,10 +357,10 @@ func TestBackWithinOnePoll(t *testing.T) {
 // TestWaitingWhileOthersLeave: a partition that waits to be asked for again is
 // not forgotten when the last other partition leaves its broker.
 func TestWaitingWhileOthersLeave(t *testing.T) {
-	s := newStory(t, linktest.Config{Brokers: 2}, nodeSetup{})
+	s := newStory(t, linktest.Config{Brokers: 2}, nodeSetup{refused: 2 * time.Second})
 	s.src.CreateTopic("orders", 1)
 	s.src.CreateTopic("other", 1)
-	s.link("orders,other", func(d *spec.Definition) { d.Options.BackoffMax = 2 * time.Second })
+	s.link("orders,other")
 	s.same("orders", 1)
 	s.same("other", 1)
 	for round := range 3 {

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ type nodeSetup struct {
 	dir        string
 	engine     string
 	arena      int64
-	records    int // link.Config.RecordsMax
+	records    int           // link.Config.RecordsMax
+	refused    time.Duration // link.Config.RefusedWait
 	checkpoint func(spec.FailoverStep, bool) error
 }
 
@@ -61,7 +63,7 @@ func (s nodeSetup) start(t testing.TB) *node {
 	}
 	n := &node{store: store, group: group, keeper: placement.Start(store, group, placement.Config{Dir: s.dir + "/data", Log: log})}
 	n.manager = link.Start(link.Config{Store: store, Group: group, Keeper: n.keeper, DataDir: s.dir, Version: "test", Log: log, Now: time.Now,
-		Dial: source.PlainDialer, RecordsMax: records, Checkpoint: s.checkpoint})
+		Dial: source.PlainDialer, RecordsMax: records, RefusedWait: cmp.Or(s.refused, 200*time.Millisecond), Checkpoint: s.checkpoint})
 	return n
 }
 

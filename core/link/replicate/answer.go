@@ -20,6 +20,11 @@ const (
 	starvedMax = 250 * time.Millisecond
 	// starvedMany in a row, some five seconds, are told to the control plane.
 	starvedMany = 24
+	// refusedWait is how long a partition waits that the source refuses or that
+	// the local disk has no room for. People and time cure that, not asking: it
+	// is no matter of how fast brokers come back (BackoffMax), and each try on a
+	// full disk is an answer thrown away.
+	refusedWait = 10 * time.Second
 )
 
 // answerMax is the largest frame that is believed, asked for when the request

@@ -8,7 +8,6 @@ import (
 // Config bounds the data plane of one link on one shard. Sizes are bytes.
 type Config struct {
 	ClientID string // names this link in the source's logs and quotas
-	Rack     string // lets the source prefer a near replica (KIP-392); empty: the leader
 
 	FetchMinBytes     int           // the source waits MaxWait for so many
 	FetchMaxBytes     int           // of one answer
@@ -38,7 +37,7 @@ func DefaultConfig() Config {
 		RequestTimeout:    20 * time.Second,
 		BackoffMin:        100 * time.Millisecond,
 		BackoffMax:        5 * time.Second,
-		RefusedWait:       10 * time.Second,
+		RefusedWait:       refusedWait,
 		ThrottleMax:       30 * time.Second,
 		Now:               time.Now,
 	}

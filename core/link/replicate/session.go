@@ -89,7 +89,7 @@ func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest, byID bool) {
 	req.MaxBytes = int32(f.fetchBytes)
 	f.session.byID = byID
 	req.SessionID, req.SessionEpoch = f.session.id, f.session.epoch
-	req.Topics, req.ForgottenTopics, req.Rack = topics, forgotten, f.cfg.Rack
+	req.Topics, req.ForgottenTopics = topics, forgotten
 	f.generation++
 	if f.session.incremental() {
 		for _, t := range f.session.forgotten {
