@@ -24,7 +24,7 @@ func (l *Link) applyChanges(ctx context.Context, def *spec.Link, s sight) error 
 	for _, c := range changes {
 		switch c.kind {
 		case fault:
-			rulings = append(rulings, ruling{topic: c.shadow, stop: true, reason: c.reason})
+			rulings = append(rulings, ruling{topic: c.shadow, kind: whole, reason: c.reason})
 		case note:
 			rulings = append(rulings, ruling{topic: c.shadow, reason: c.reason})
 		case unnote:

@@ -24,7 +24,7 @@ type changeKind uint8
 const (
 	create   changeKind = iota // the filter takes a topic that is not here yet
 	grow                       // the source has more partitions
-	fault                      // the topic cannot go on
+	fault                      // the topic as a whole cannot go on
 	note                       // the topic goes on (or has nothing to copy); the reason is shown
 	unnote                     // a note does not hold any more
 	identify                   // the source has given the topic an id since
@@ -76,7 +76,7 @@ func compare(t *metadata.Topic, s *source.Topic, ids bool) (change, bool) {
 		return change{}, false
 	}
 	c := change{topic: t.Name, shadow: t, source: s}
-	stopped := sh.State == spec.Faulted // what stopped it is what is shown, until it is resumed
+	stopped := sh.State == spec.Faulted // also in part: what stopped it is what is shown, until it is resumed
 	switch {
 	case s == nil || s.Err == kafkaproto.UnknownTopicOrPartition:
 		if stopped {
@@ -91,7 +91,7 @@ func compare(t *metadata.Topic, s *source.Topic, ids bool) (change, bool) {
 		return c, false // in transition at the source: the next refresh tells
 	case len(s.Partitions) < len(t.Partitions):
 		return c.as(fault, spec.SourceShrunk, fmt.Sprintf("%d partitions here, %d at the source", len(t.Partitions), len(s.Partitions)))
-	case stopped:
+	case !sh.Copying():
 		return c, false
 	case ids && !s.ID.IsZero() && sh.SourceID.IsZero():
 		c.kind = identify
@@ -99,6 +99,8 @@ func compare(t *metadata.Topic, s *source.Topic, ids bool) (change, bool) {
 	case len(s.Partitions) > len(t.Partitions):
 		c.kind = grow
 		return c, true
+	case stopped:
+		return c, false
 	case cleared(sh.Reason):
 		c.kind = unnote
 		return c, true

@@ -67,7 +67,7 @@ func (l *Link) take(ctx context.Context, list []replicate.Event) (refresh bool) 
 		switch e.Kind {
 		case replicate.Faulted:
 			if ours { // an event of an earlier term is about an earlier life of the topic
-				rulings = append(rulings, ruling{topic: t, stop: true, reason: faultReason(e)})
+				rulings = append(rulings, stopPartition(t, e.Partition.Index, faultReason(e.Err)))
 			}
 		case replicate.Refused:
 			l.waits[e.Partition] = waitReason(e)
@@ -106,9 +106,10 @@ func waitReason(e replicate.Event) spec.Reason {
 }
 
 // waiting rules what is shown of a topic whose partitions wait for something,
-// or wait no more.
+// or wait no more. Of a topic with stopped partitions it is those that are shown,
+// until they are resumed.
 func (l *Link) waiting(t *metadata.Topic) []ruling {
-	if !t.Shadow.State.Replicating() {
+	if t.Shadow.State != spec.Active {
 		return nil
 	}
 	var want spec.Reason
@@ -125,6 +126,20 @@ func (l *Link) waiting(t *metadata.Topic) []ruling {
 		return []ruling{{topic: t}}
 	}
 	return nil
+}
+
+// untold are the topics of which nothing is said although partitions of them
+// wait: what was said gave way to a fault, and that is resumed since.
+func (l *Link) untold(def *spec.Link) (out []ruling) {
+	if len(l.waits) == 0 {
+		return nil
+	}
+	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
+		if t.Shadow.Reason.IsZero() {
+			out = append(out, l.waiting(t)...)
+		}
+	}
+	return out
 }
 
 // clearsByWaiting are the notes that end when no partition waits any more.

@@ -52,7 +52,7 @@ func (f *failover) record(p *shard.Partition, t *metadata.Topic, end int64, seen
 	f.l.marks.recall(&seen)
 	seen.LogStart, seen.LogEnd = p.Log.StartOffset(), end
 	part := spec.FinalPartition{Partition: p.ID.Index, LogStart: p.Log.StartOffset(), LogEnd: end, SourceEnd: -1, LeaderEpoch: -1,
-		OpenTransactions: len(p.Log.OpenTxns())}
+		OpenTransactions: len(p.Log.OpenTxns()), Stopped: t.Shadow.Faults.Of(p.ID.Index)}
 	if e, ok := p.Log.LatestEpoch(); ok {
 		part.LeaderEpoch = e
 	}
@@ -153,7 +153,7 @@ func (f *failover) open(ctx context.Context, topics []*metadata.Topic) error {
 		if err != nil {
 			return err
 		}
-		t.Shadow.State, t.Shadow.Reason = next, spec.Reason{}
+		t.Shadow.State, t.Shadow.Reason, t.Shadow.Faults = next, spec.Reason{}, nil
 		if err := advance(t, spec.FailoverWritable); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ const (
 	failedNow landing = iota // err says why; it is tried again
 	followed
 	unfit   // the source does not fit the copy (now)
-	stopped // the topic is
+	stopped // for good: there is a ruling
 )
 
 func (c *candidate) id() shard.PartitionID { return c.want.Partition }
@@ -208,7 +208,9 @@ func (f *flight) halt(ctx context.Context, list []*candidate) error {
 		case p.Log.Term() > c.want.Term:
 			c.err = replicate.ErrFenced
 		default:
-			c.err, c.local = nil, localEnd(p)
+			if c.err = w.Fault(c.id(), c.want.Term); c.err == nil {
+				c.local = localEnd(p)
+			}
 		}
 	})
 }
@@ -230,7 +232,13 @@ func (f *flight) settle(ctx context.Context, list []*candidate) (again []*candid
 	var follow, skip, cut []repair
 	var rulings []ruling
 	for _, c := range list {
-		if c.err != nil {
+		var fault *replicate.FaultError
+		switch {
+		case errors.As(c.err, &fault): // the event that told of it was lost, or is on its way
+			c.landed = stopped
+			rulings = append(rulings, stopPartition(c.topic, c.index, faultReason(fault.Err)))
+			continue
+		case c.err != nil:
 			continue
 		}
 		d := replicate.Align(c.local, c.source)
@@ -245,8 +253,7 @@ func (f *flight) settle(ctx context.Context, list []*candidate) (again []*candid
 			f.l.log.Warn("the source does not fit the copy; asking again", "topic", c.topic.Name, "partition", c.index, "why", d.Why)
 		case replicate.Diverged:
 			c.landed = stopped
-			rulings = append(rulings, ruling{topic: c.topic, stop: true,
-				reason: spec.Reason{Code: spec.SourceDiverged, Detail: fmt.Sprintf("partition %d: %s", c.index, d.Why)}})
+			rulings = append(rulings, stopPartition(c.topic, c.index, spec.Reason{Code: spec.SourceDiverged, Detail: d.Why}))
 		case replicate.Skip:
 			skip = append(skip, r)
 		case replicate.Cut:
@@ -254,7 +261,7 @@ func (f *flight) settle(ctx context.Context, list []*candidate) (again []*candid
 		}
 	}
 	if err := f.l.rule(ctx, rulings); err != nil && ctx.Err() == nil {
-		f.l.log.Error("topics that differ from their source were not stopped; their partitions stay stopped", "err", err)
+		f.l.log.Error("faults of partitions were not stored; they stay stopped and are looked at again", "err", err)
 	}
 	f.follow(ctx, follow)
 	f.skip(ctx, skip)
@@ -291,11 +298,12 @@ func (f *flight) follow(ctx context.Context, list []repair) {
 	}
 }
 
-// outlived says that the topic has moved on since the flight began. The log's
-// term tells that, too, but not of a topic that was dropped and made again
-// under its id: its terms begin anew.
+// outlived says that the topic has moved on since the flight began, or that the
+// partition is stopped. The log's term tells the first, too, but not of a topic
+// that was dropped and made again under its id: its terms begin anew.
 func (f *flight) outlived(c *candidate) error {
-	if t := f.l.cfg.Store.Snapshot().ByID(c.topic.ID); t == nil || t.Shadow == nil || !t.Created.Equal(c.topic.Created) || t.Shadow.Term != c.want.Term {
+	if t := f.l.cfg.Store.Snapshot().ByID(c.topic.ID); t == nil || t.Shadow == nil || !t.Created.Equal(c.topic.Created) ||
+		t.Shadow.Term != c.want.Term || !t.Shadow.Copies(c.index) {
 		return replicate.ErrFenced
 	}
 	return nil

@@ -179,11 +179,12 @@ func (m *Manager) Links() []*Link {
 	return out
 }
 
-// Pause stops copying; topics keep their data and their states.
+// Pause stops copying; topics keep their data and their states, and what had
+// stopped by itself before, whole or in part, stays stopped for its reason.
 func (m *Manager) Pause(ctx context.Context, name string) error { return m.setPaused(ctx, name, true) }
 
-// Resume sets a paused link going again, and with it every topic that umbra
-// had stopped: what stopped it is checked anew.
+// Resume sets a paused link going again, and with it every topic and every
+// single partition that umbra had stopped: what stopped it is checked anew.
 func (m *Manager) Resume(ctx context.Context, name string) error {
 	if err := m.setPaused(ctx, name, false); err != nil {
 		return err
@@ -196,13 +197,13 @@ func (m *Manager) Resume(ctx context.Context, name string) error {
 	var updates []metadata.ShadowUpdate
 	for _, t := range snap.ShadowsOf(def) {
 		if t.Shadow.State == spec.Faulted {
-			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: resumed})
+			updates = append(updates, metadata.ShadowUpdate{ID: t.ID, Term: t.Shadow.Term, Apply: func(t *metadata.Topic) error { return t.Shadow.Resume() }})
 		}
 	}
 	errs := m.cfg.Store.UpdateShadows(ctx, updates)
 	for i, u := range updates {
 		if t := snap.ByID(u.ID); errs[i] == nil {
-			m.cfg.Log.Info("topic resumed", "event", "topic_resumed", "link", name, "topic", t.Name, "stopped_for", t.Shadow.Reason.Code)
+			m.cfg.Log.Info("topic resumed", "event", "topic_resumed", "link", name, "topic", t.Name, "stopped_for", t.Shadow.Reason.Code, "partitions", t.Stopped())
 		}
 	}
 	return errors.Join(errs...)
@@ -223,18 +224,6 @@ func (m *Manager) setPaused(ctx context.Context, name string, paused bool) error
 		m.cfg.Log.Info("link resumed", "event", "link_resumed", "link", name)
 	}
 	return err
-}
-
-// resumed makes a topic ACTIVE under a new term: what an earlier life of the
-// topic may still have in flight is refused by the log.
-func resumed(t *metadata.Topic) error {
-	next, err := spec.Next(t.Shadow.State, spec.EventResume)
-	if err != nil {
-		return err
-	}
-	t.Shadow.State, t.Shadow.Reason = next, spec.Reason{}
-	t.Shadow.Term++
-	return nil
 }
 
 // Delete removes a link. While it still has shadow topics that are not failed

@@ -61,6 +61,9 @@ func (l *Link) place(ctx context.Context, def *spec.Link, cl *source.Cluster) er
 	if err != nil {
 		return err
 	}
+	if err := l.rule(ctx, l.untold(def)); err != nil {
+		return err
+	}
 	groups := map[string][]*candidate{}
 	for _, c := range list {
 		groups[c.want.Broker.Addr] = append(groups[c.want.Broker.Addr], c)
@@ -87,11 +90,8 @@ func (l *Link) candidates(ctx context.Context, def *spec.Link, cl *source.Cluste
 	var out []*candidate
 	for _, t := range l.cfg.Store.Snapshot().ShadowsOf(def) {
 		s := at[t.Name]
-		if !t.Shadow.State.Replicating() {
-			l.holdTopic(ctx, t, running)
-			continue
-		}
-		if s == nil || s.Err != kafkaproto.None {
+		l.holdStopped(ctx, t, running)
+		if !t.Shadow.Copying() || s == nil || s.Err != kafkaproto.None {
 			continue
 		}
 		if !l.cfg.Keeper.Opened(t.ID, len(t.Partitions)) {
@@ -99,6 +99,9 @@ func (l *Link) candidates(ctx context.Context, def *spec.Link, cl *source.Cluste
 			continue
 		}
 		for i := range min(len(t.Partitions), len(s.Partitions)) {
+			if !t.Shadow.Copies(int32(i)) {
+				continue
+			}
 			if c := l.candidate(t, s, cl, int32(i), running, flying); c != nil {
 				out = append(out, c)
 			}
@@ -180,10 +183,18 @@ func (l *Link) running(ctx context.Context) (map[shard.PartitionID]replicate.Ass
 	return out, nil
 }
 
-// holdTopic stops the partitions of a topic that must not be copied (now).
-func (l *Link) holdTopic(ctx context.Context, t *metadata.Topic, running map[shard.PartitionID]replicate.Assignment) {
+// holdStopped stops those partitions of a topic that must not be copied (now):
+// all of them, or the ones that a fault has stopped, none of which is being
+// copied as a rule.
+func (l *Link) holdStopped(ctx context.Context, t *metadata.Topic, running map[shard.PartitionID]replicate.Assignment) {
+	if t.Shadow.State == spec.Active {
+		return
+	}
 	byShard := map[int][]shard.PartitionID{}
 	for i, p := range t.Partitions {
+		if t.Shadow.Copies(int32(i)) {
+			continue
+		}
 		id := shard.PartitionID{Topic: t.ID, Index: int32(i)}
 		delete(l.waits, id)
 		if _, ok := running[id]; ok {

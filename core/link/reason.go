@@ -2,7 +2,6 @@ package link
 
 import (
 	"errors"
-	"fmt"
 
 	"umbra/core/link/replicate"
 	"umbra/core/link/spec"
@@ -11,9 +10,8 @@ import (
 )
 
 // faultReason turns what stopped a partition into what an operator reads.
-func faultReason(e replicate.Event) spec.Reason {
-	detail := fmt.Sprintf("partition %d: %v", e.Partition.Index, e.Err)
-	return spec.Reason{Code: faultCode(e.Err), Detail: detail}
+func faultReason(err error) spec.Reason {
+	return spec.Reason{Code: faultCode(err), Detail: err.Error()}
 }
 
 func faultCode(err error) spec.Code {

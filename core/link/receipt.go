@@ -210,8 +210,12 @@ func (r *Receipt) stored(partitions bool) any {
 			if !partitions {
 				break
 			}
-			row.Partitions = append(row.Partitions, map[string]any{"partition": p.Partition, "final_offset": p.LogEnd,
-				"end_offset": p.End, "source_end_offset": p.SourceEnd, "source_seen": p.SourceSeen, "leader_epoch_after": p.EpochAfter})
+			part := map[string]any{"partition": p.Partition, "final_offset": p.LogEnd,
+				"end_offset": p.End, "source_end_offset": p.SourceEnd, "source_seen": p.SourceSeen, "leader_epoch_after": p.EpochAfter}
+			if !p.Stopped.IsZero() {
+				part["stopped"] = p.Stopped
+			}
+			row.Partitions = append(row.Partitions, part)
 		}
 		out.Topics = append(out.Topics, row)
 	}

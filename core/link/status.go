@@ -60,16 +60,19 @@ type TopicStatus struct {
 	Topic      *metadata.Topic
 	State      spec.TopicState // PAUSED also when the whole link is
 	Reason     spec.Reason
-	Lag        Lag
+	Lag        Lag               // of all partitions
+	Copied     Lag               // of those that go on where a fault has stopped others (Partial); else of all
 	Partitions []PartitionStatus // by index
 }
 
 // PartitionStatus is one partition of a shadow topic.
 type PartitionStatus struct {
 	replicate.PartitionStatus
-	Lag  Lag
-	Err  error // its local log does not open
-	Open bool
+	State  spec.TopicState // the topic's, but for the partitions that go on while others are FAULTED
+	Reason spec.Reason     // the topic's, or why this partition is FAULTED
+	Lag    Lag
+	Err    error // its local log does not open
+	Open   bool
 }
 
 // Status reads the link from the metadata and from every shard.
@@ -145,11 +148,16 @@ func (l *Link) sourceStatus(st *Status, parts progress) {
 }
 
 func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.PartitionID]replicate.PartitionStatus, now time.Time) TopicStatus {
+	going := spec.Active
+	if def.Paused {
+		going = spec.Paused
+	}
 	ts := TopicStatus{Topic: t, State: t.Shadow.State, Reason: t.Shadow.Reason}
-	if def.Paused && ts.State == spec.Active {
-		ts.State = spec.Paused
+	if ts.State == spec.Active {
+		ts.State = going
 	}
 	lags := make([]Lag, 0, len(t.Partitions))
+	var copied []Lag
 	for i := range t.Partitions {
 		id := shard.PartitionID{Topic: t.ID, Index: int32(i)}
 		p := PartitionStatus{PartitionStatus: neverSeen(id, t.Name)}
@@ -163,11 +171,27 @@ func (l *Link) topicStatus(def *spec.Link, t *metadata.Topic, parts map[shard.Pa
 			p.Err = l.cfg.Keeper.Err(id)
 		}
 		p.Lag = lagOf(p.PartitionStatus, def.Options.FetchMaxWait, t.Created, now)
+		if p.State, p.Reason = t.Shadow.StateOf(int32(i)); p.State == spec.Active {
+			p.State = going
+		}
+		if p.State != spec.Faulted {
+			copied = append(copied, p.Lag)
+		}
 		lags = append(lags, p.Lag)
 		ts.Partitions = append(ts.Partitions, p)
 	}
 	ts.Lag = Worst(lags)
+	if ts.Copied = ts.Lag; ts.Partial() {
+		ts.Copied = Worst(copied)
+	}
 	return ts
+}
+
+// Partial reports whether a fault has stopped some partitions of the topic and
+// others go on.
+func (ts *TopicStatus) Partial() bool {
+	n := ts.Topic.Stopped()
+	return n > 0 && n < len(ts.Partitions)
 }
 
 // reachableFor is how long after its last answer a connected source broker

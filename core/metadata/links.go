@@ -106,13 +106,7 @@ func (s *Store) orphan(ctx context.Context, name string) error {
 			continue
 		}
 		updates = append(updates, ShadowUpdate{ID: t.ID, Term: t.Term(), Apply: func(t *Topic) error {
-			next, err := spec.Next(t.Shadow.State, spec.EventFault)
-			if err != nil {
-				return err
-			}
-			t.Shadow.State, t.Shadow.Term = next, t.Shadow.Term+1
-			t.Shadow.Reason = spec.Reason{Code: spec.LinkDeleted, Since: s.opts.Now().UTC()}
-			return nil
+			return t.Shadow.Stop(spec.Reason{Code: spec.LinkDeleted, Since: s.opts.Now().UTC()})
 		}})
 	}
 	for _, err := range s.UpdateShadows(ctx, updates) {

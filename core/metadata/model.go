@@ -70,6 +70,9 @@ type Shadow struct {
 	LinkID string          `json:"link_id"`
 	State  spec.TopicState `json:"state"`
 	Reason spec.Reason     `json:"reason,omitzero"`
+	// Faults are the partitions that stopped while the others go on. Empty while
+	// State is FAULTED: all of them stopped. See fault.go.
+	Faults spec.Faults `json:"faults,omitempty"`
 	// Term is the fence: every append by the link carries it, and it rises
 	// with each decision that must stop older appends (S8).
 	Term int64 `json:"term"`
@@ -100,6 +103,7 @@ func (t *Topic) clone() *Topic {
 	c.Configs = maps.Clone(t.Configs)
 	if t.Shadow != nil {
 		s := *t.Shadow
+		s.Faults = slices.Clone(s.Faults)
 		if s.Failover != nil {
 			f := *s.Failover
 			f.Partitions = slices.Clone(f.Partitions)

@@ -130,6 +130,11 @@ func checkShadow(snap *Snapshot, old, t *Topic) error {
 		return fmt.Errorf("term %d would go back to %d: %w", old.Shadow.Term, t.Shadow.Term, ErrStale)
 	case !stepAllowed(old.Shadow.State, t.Shadow.State):
 		return fmt.Errorf("%s to %s: %w", old.Shadow.State, t.Shadow.State, spec.ErrTransition)
+	case len(t.Shadow.Faults) > 0 && (t.Shadow.State == spec.Active || t.Shadow.State == spec.FailedOver):
+		return fmt.Errorf("a topic that is %s has no stopped partitions", t.Shadow.State)
+	}
+	if err := t.Shadow.Faults.Validate(len(t.Partitions)); err != nil {
+		return err
 	}
 	for i, p := range t.Partitions {
 		if p.LeaderEpoch < old.Partitions[i].LeaderEpoch {
@@ -182,7 +187,7 @@ func (s *Store) GrowShadow(ctx context.Context, id kafkaproto.TopicID, term int6
 		if t.Shadow == nil || t.Term() != term {
 			return fmt.Errorf("term %d, stored %d: %w", term, t.Term(), ErrStale)
 		}
-		if !t.Shadow.State.Replicating() {
+		if !t.Shadow.Copying() {
 			return fmt.Errorf("the topic is %s: %w", t.Shadow.State, spec.ErrTransition)
 		}
 		t.Partitions = s.grown(t, partitions)

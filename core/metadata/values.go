@@ -62,5 +62,10 @@ func (t *Topic) validate() error {
 	if sh := t.Shadow; sh != nil && (sh.State == 0 || sh.Link == "" || sh.Term < 1 || sh.Failover != nil && sh.Failover.Step == 0) {
 		return fmt.Errorf("topic %q has an incomplete shadow part", t.Name)
 	}
+	if t.Shadow != nil {
+		if err := t.Shadow.Faults.Validate(len(t.Partitions)); err != nil {
+			return fmt.Errorf("topic %q: %w", t.Name, err)
+		}
+	}
 	return nil
 }

@@ -165,8 +165,12 @@ func (f *Fetcher) tell(r *Replicator, e Event) {
 	f.report(e)
 }
 
-// fault stops a partition and tells why.
+// fault stops a partition and tells why. From here on, before anybody has heard
+// of it, the Worker takes no assignment of this term for it any more: one that
+// was planned meanwhile must not set it going, and the term itself fences
+// nothing, for the topic's other partitions go on under it.
 func (f *Fetcher) fault(r *Replicator, err error) {
+	r.fault, r.trouble = err, calm
 	f.stop(r, Event{Kind: Faulted, Err: err})
 }
 

@@ -40,7 +40,8 @@ const (
 	// Accepted: what was Refused goes on.
 	Accepted
 	// Faulted: the bytes are not a copy that may be appended, or the local log
-	// failed. The partition is stopped until it is assigned again.
+	// failed. The partition is stopped until it is assigned under a higher term;
+	// see Worker.Fault.
 	Faulted
 	// BrokerDown and BrokerUp: the connection to a source broker.
 	BrokerDown

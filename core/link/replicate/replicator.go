@@ -57,6 +57,7 @@ type Replicator struct {
 	home  *Fetcher     // that it returns to when its wait is over, nil unless backingOff
 	retry *shard.Timer // its wait, nil unless backingOff
 
+	fault   error   // what stopped it for good under this term; nil: it may go on
 	corrupt int     // corrupt answers in a row
 	trouble trouble // told to the control plane
 	slow    int     // how often in a row it held up its connection

@@ -40,11 +40,30 @@ var (
 	ErrNotOpen = errors.New("the partition is not open on its shard")
 )
 
+// FaultError says that an assignment is for a partition that has stopped under
+// its term, and why it has.
+type FaultError struct{ Err error }
+
+func (e *FaultError) Error() string { return "the partition is stopped: " + e.Err.Error() }
+
+func (e *FaultError) Unwrap() error { return e.Err }
+
+// Fault is the *FaultError with which an assignment of a term would be refused,
+// nil when the partition may be assigned. It outlives the Event that told of it,
+// which may have been lost.
+func (w *Worker) Fault(id shard.PartitionID, term int64) error {
+	if r := w.all[id]; r != nil && r.fault != nil && r.part == w.shard.Partition(id) && term <= r.Term {
+		return &FaultError{r.fault}
+	}
+	return nil
+}
+
 // Assign starts copying a partition, moves it to another broker, or sets a
 // stopped one going again. The partition must be open on this shard, and the
 // assignment not older than what the log knows: a plan that was made before a
-// failover comes too late (F2). The log takes a newer term at once, for the
-// metadata has it already.
+// failover comes too late (F2), and so does one for a partition that a fault has
+// stopped since. The log takes a newer term at once, for the metadata has it
+// already.
 func (w *Worker) Assign(a Assignment) error {
 	p := w.shard.Partition(a.Partition)
 	switch {
@@ -56,6 +75,9 @@ func (w *Worker) Assign(a Assignment) error {
 		return fmt.Errorf("assign topic %q partition %d: %w: %d, the log has %d", a.Topic, a.Partition.Index, ErrFenced, a.Term, p.Log.Term())
 	case a.Term > p.Log.Term():
 		p.SetTerm(a.Term)
+	}
+	if err := w.Fault(a.Partition, a.Term); err != nil {
+		return fmt.Errorf("assign topic %q partition %d: %w", a.Topic, a.Partition.Index, err)
 	}
 	r := w.all[a.Partition]
 	if r != nil && r.part != p {
@@ -70,7 +92,7 @@ func (w *Worker) Assign(a Assignment) error {
 		return nil
 	}
 	r.detach()
-	r.Assignment = a
+	r.Assignment, r.fault = a, nil
 	w.fetcher(a.Broker).add(r)
 	return nil
 }

@@ -104,6 +104,8 @@ type FinalPartition struct {
 	LeaderEpoch int32 `json:"leader_epoch"`
 	// OpenTransactions were aborted by markers.
 	OpenTransactions int `json:"open_transactions,omitempty"`
+	// Stopped is why this partition alone had stopped before; zero: it had not.
+	Stopped Reason `json:"stopped,omitzero"`
 }
 
 // Advance returns p at step to. Only the step right after the persisted one is

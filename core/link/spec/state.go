@@ -23,7 +23,7 @@ type TopicState uint8
 const (
 	Active      TopicState = iota + 1 // copied from the source
 	Paused                            // an operator stopped the copying
-	Faulted                           // umbra stopped the copying; see the Reason
+	Faulted                           // umbra stopped the copying, of all partitions or of some; see the Reason
 	FailingOver                       // decided, not yet writable
 	FailedOver                        // an ordinary, writable topic
 )
@@ -43,9 +43,6 @@ func (s TopicState) String() string {
 
 // Writable reports whether clients may change the topic (W1).
 func (s TopicState) Writable() bool { return s == FailedOver }
-
-// Replicating reports whether the link may append to the topic.
-func (s TopicState) Replicating() bool { return s == Active }
 
 // MarshalText and UnmarshalText use the form of String.
 func (s TopicState) MarshalText() ([]byte, error) {
@@ -73,7 +70,7 @@ type Event uint8
 const (
 	EventPause        Event = iota + 1 // operator
 	EventResume                        // operator, after the cause of a fault is gone
-	EventFault                         // the link cannot go on by itself
+	EventFault                         // the link cannot go on by itself, with one partition or with the topic
 	EventFailover                      // operator: make it writable
 	EventFailoverDone                  // every step of the failover is persisted
 	EventResync                        // operator: shadow it again, after a divergence check
