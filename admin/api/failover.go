@@ -28,6 +28,7 @@ type FailoverTopic struct {
 	Reason     *Reason `json:"reason,omitempty"`
 	Partitions int     `json:"partitions"`
 	Loss       Lag     `json:"loss"`
+	Partial
 }
 
 // SkippedTopic is a topic of the link that the failover leaves alone.
@@ -114,6 +115,7 @@ type ReceiptTopic struct {
 // ReceiptPartition is one partition of a receipt.
 type ReceiptPartition struct {
 	Partition         int32                `json:"partition"`
+	Stopped           *Reason              `json:"stopped,omitempty"` // why this partition alone was not copied any more before
 	StartOffset       int64                `json:"start_offset"`
 	FinalOffset       int64                `json:"final_offset"` // end of what was copied: the cut
 	EndOffset         int64                `json:"end_offset"`   // after abort markers: where the first local record goes

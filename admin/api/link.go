@@ -47,6 +47,7 @@ type LinkSummary struct {
 	Lag            Lag            `json:"lag"`
 	Topics         int            `json:"topics"`
 	Partitions     int            `json:"partitions"`
+	Faulted        int            `json:"partitions_faulted"` // of Partitions: stopped by a fault, alone or with their topic
 	TopicsByState  map[string]int `json:"topics_by_state"`
 	RecordsPerSec  float64        `json:"records_per_second"`
 	BytesPerSecond float64        `json:"bytes_per_second"`
@@ -95,6 +96,21 @@ type TopicRow struct {
 	Reason     *Reason `json:"reason,omitempty"`
 	Partitions int     `json:"partitions"`
 	Lag        Lag     `json:"lag"`
+	Partial
+}
+
+// Partial is about a topic that is FAULTED in part: it says which partitions
+// are stopped, and how far behind the others are, which go on. It is left out
+// of a topic that goes on, or is stopped, as a whole.
+type Partial struct {
+	Stopped   []StoppedPartition `json:"stopped,omitempty"`
+	OthersLag *Lag               `json:"others_lag,omitempty"` // left out where no other partition is
+}
+
+// StoppedPartition is one partition that is stopped, and why.
+type StoppedPartition struct {
+	Partition int32 `json:"partition"`
+	Reason
 }
 
 // PartitionRow is one partition of a link.

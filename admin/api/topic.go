@@ -10,6 +10,7 @@ type TopicSummary struct {
 	Writable   bool    `json:"writable"`
 	Internal   bool    `json:"internal,omitempty"`
 	Partitions int     `json:"partitions"`
+	Faulted    int     `json:"partitions_faulted,omitempty"` // of Partitions: stopped by a fault
 	SizeBytes  int64   `json:"size_bytes"`
 }
 
@@ -25,8 +26,10 @@ type TopicDescription struct {
 	TopicSummary
 	SourceTopicID   string            `json:"source_topic_id,omitempty"`
 	SourceClusterID string            `json:"source_cluster_id,omitempty"`
-	Configs         map[string]string `json:"configs"` // what differs from the defaults
-	PartitionRows   []TopicPartition  `json:"partition_rows"`
+	Configs         map[string]string `json:"configs"`       // what differs from the defaults
+	Lag             *Lag              `json:"lag,omitempty"` // of a shadow topic, until it is failed over
+	Partial
+	PartitionRows []TopicPartition `json:"partition_rows"`
 }
 
 // TopicPartition is one partition as it lies here.
@@ -39,4 +42,9 @@ type TopicPartition struct {
 	LastStableOffset int64 `json:"last_stable_offset"`
 	EndOffset        int64 `json:"end_offset"`
 	SizeBytes        int64 `json:"size_bytes"`
+	// State is the partition's own: of a topic that is FAULTED in part some
+	// partitions are ACTIVE.
+	State  string  `json:"state"`
+	Reason *Reason `json:"reason,omitempty"`
+	Lag    *Lag    `json:"lag,omitempty"` // of a shadow topic, until it is failed over
 }

@@ -35,7 +35,7 @@ func (b *Backend) PlanFailover(ctx context.Context, name string, req api.Failove
 		}
 		lags = append(lags, t.Lag)
 		p.Partitions += len(t.Partitions)
-		p.Topics = append(p.Topics, api.FailoverTopic{Topic: t.Topic.Name, State: t.State.String(), Reason: reasonDoc(t.Reason), Partitions: len(t.Partitions), Loss: lagDoc(t.Lag)})
+		p.Topics = append(p.Topics, api.FailoverTopic{Topic: t.Topic.Name, State: t.State.String(), Reason: reasonDoc(t.Reason), Partitions: len(t.Partitions), Loss: lagDoc(t.Lag), Partial: partialDoc(&t)})
 	}
 	for _, n := range req.Topics {
 		if !named[n] {
@@ -66,14 +66,17 @@ func (b *Backend) checks(st *link.Status, p *api.FailoverPlan) []api.Check {
 	} else {
 		out = append(out, check("disk", api.CheckOK, "%d GiB free", d.FreeBytes>>30))
 	}
-	faulted := 0
+	faulted, partly := 0, 0
 	for _, t := range p.Topics {
 		if t.State == api.StateFaulted {
 			faulted++
 		}
+		if t.OthersLag != nil {
+			partly++
+		}
 	}
 	if faulted > 0 {
-		out = append(out, check("topics", api.CheckWarn, "%d of %d are FAULTED: they become writable at the end of what was copied", faulted, len(p.Topics)))
+		out = append(out, check("topics", api.CheckWarn, "%d of %d are FAULTED, %d of them with some of their partitions only: they become writable at the end of what was copied", faulted, len(p.Topics), partly))
 	} else if len(p.Topics) > 0 {
 		out = append(out, check("topics", api.CheckOK, "%d ready", len(p.Topics)))
 	} else {
@@ -144,7 +147,7 @@ func receiptTopicDoc(t link.ReceiptTopic) api.ReceiptTopic {
 	}
 	doc.Partitions = each(t.Partitions, func(p link.ReceiptPartition) api.ReceiptPartition {
 		return api.ReceiptPartition{Partition: p.Partition, StartOffset: p.LogStart, FinalOffset: p.LogEnd, EndOffset: p.End, SourceEndOffset: known(p.SourceEnd),
-			Loss: lagDoc(p.Loss), LeaderEpochBefore: p.LeaderEpoch, LeaderEpochAfter: p.EpochAfter,
+			Loss: lagDoc(p.Loss), LeaderEpochBefore: p.LeaderEpoch, LeaderEpochAfter: p.EpochAfter, Stopped: reasonDoc(p.Stopped),
 			Aborted: each(p.Aborted, func(a link.AbortedTxn) api.AbortedTransaction {
 				return api.AbortedTransaction{ProducerID: a.ProducerID, ProducerEpoch: a.ProducerEpoch, FirstOffset: a.FirstOffset, MarkerOffset: a.MarkerOffset}
 			}),

@@ -39,6 +39,7 @@ func summary(st *link.Status) api.LinkSummary {
 		RecordsPerSec: st.Rate.Records, BytesPerSecond: st.Rate.Bytes}
 	for _, t := range st.Topics {
 		s.Partitions += len(t.Partitions)
+		s.Faulted += t.Topic.Stopped()
 		s.TopicsByState[t.State.String()]++
 	}
 	s.State = linkState(st, s.TopicsByState)
@@ -81,7 +82,7 @@ func (b *Backend) Link(ctx context.Context, name string) (*api.LinkStatus, error
 		ExcludedTotal: st.ExcludedN, RefusedAnswers: st.Refused}
 	for _, t := range st.Topics {
 		out.TopicRows = append(out.TopicRows, api.TopicRow{Topic: t.Topic.Name, TopicID: t.Topic.ID.String(), State: t.State.String(),
-			Reason: reasonDoc(t.Reason), Partitions: len(t.Partitions), Lag: lagDoc(t.Lag)})
+			Reason: reasonDoc(t.Reason), Partitions: len(t.Partitions), Lag: lagDoc(t.Lag), Partial: partialDoc(&t)})
 		if err := b.addLedger(ctx, out, t); err != nil {
 			return nil, problem("read the ledger of link "+name, err)
 		}
@@ -136,7 +137,7 @@ func (b *Backend) Partitions(ctx context.Context, name string) (*api.PartitionLi
 }
 
 func (b *Backend) partitionDoc(t link.TopicStatus, i int, p link.PartitionStatus) api.PartitionRow {
-	row := api.PartitionRow{Topic: t.Topic.Name, Partition: int32(i), Shard: t.Topic.Partitions[i].Shard, State: t.State.String(), Reason: reasonDoc(t.Reason),
+	row := api.PartitionRow{Topic: t.Topic.Name, Partition: int32(i), Shard: t.Topic.Partitions[i].Shard, State: p.State.String(), Reason: reasonDoc(p.Reason),
 		Lag: lagDoc(p.Lag), StartOffset: p.LogStart, EndOffset: p.LogEnd, SourceStartOffset: known(p.SourceStart), SourceEndOffset: known(p.SourceHighWatermark),
 		LeaderEpoch: t.Topic.Partitions[i].LeaderEpoch, SourceLeaderID: -1, SourceLeaderEpoch: -1}
 	if p.Broker.Addr != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"umbra/admin/api"
+	"umbra/core/link"
 	"umbra/core/metadata"
 	"umbra/shard"
 )
@@ -23,7 +24,7 @@ func (b *Backend) Topics(context.Context) (*api.TopicList, error) {
 func (b *Backend) topicDoc(t *metadata.Topic) api.TopicSummary {
 	s := api.TopicSummary{Topic: t.Name, TopicID: t.ID.String(), State: api.StateLocal, Writable: t.Writable(), Internal: t.Internal, Partitions: len(t.Partitions)}
 	if t.Shadow != nil {
-		s.State, s.Link, s.Reason = t.Shadow.State.String(), t.Shadow.Link, reasonDoc(t.Shadow.Reason)
+		s.State, s.Link, s.Reason, s.Faulted = t.Shadow.State.String(), t.Shadow.Link, reasonDoc(t.Shadow.Reason), t.Stopped()
 	}
 	for i := range t.Partitions {
 		if p, ok := b.Group.Published(shard.PartitionID{Topic: t.ID, Index: int32(i)}); ok {
@@ -34,7 +35,7 @@ func (b *Backend) topicDoc(t *metadata.Topic) api.TopicSummary {
 }
 
 // Topic is everything about one topic.
-func (b *Backend) Topic(_ context.Context, name string) (*api.TopicDescription, error) {
+func (b *Backend) Topic(ctx context.Context, name string) (*api.TopicDescription, error) {
 	t := b.Store.Snapshot().Topics[name]
 	if t == nil {
 		return nil, api.NotFound("topic", name, "umbra topic list")
@@ -47,7 +48,7 @@ func (b *Backend) Topic(_ context.Context, name string) (*api.TopicDescription, 
 		}
 	}
 	for i, p := range t.Partitions {
-		row := api.TopicPartition{Partition: int32(i), Shard: p.Shard, LeaderEpoch: p.LeaderEpoch}
+		row := api.TopicPartition{Partition: int32(i), Shard: p.Shard, LeaderEpoch: p.LeaderEpoch, State: out.State}
 		if pub, ok := b.Group.Published(shard.PartitionID{Topic: t.ID, Index: int32(i)}); ok {
 			row.LeaderEpoch = max(row.LeaderEpoch, pub.LeaderEpoch)
 			row.StartOffset, row.HighWatermark, row.LastStableOffset = pub.LogStart, pub.HighWatermark, pub.LastStable
@@ -55,5 +56,35 @@ func (b *Backend) Topic(_ context.Context, name string) (*api.TopicDescription, 
 		}
 		out.PartitionRows = append(out.PartitionRows, row)
 	}
+	if t.Shadow != nil && !t.Writable() {
+		b.addLink(ctx, out, t)
+	}
 	return out, nil
+}
+
+// addLink adds what the topic's link knows of it: how far behind each partition
+// is, and which of them are stopped. Without the link the states are told, from
+// the metadata.
+func (b *Backend) addLink(ctx context.Context, out *api.TopicDescription, t *metadata.Topic) {
+	for i := range out.PartitionRows {
+		state, reason := t.Shadow.StateOf(int32(i))
+		out.PartitionRows[i].State, out.PartitionRows[i].Reason = state.String(), reasonDoc(reason)
+	}
+	out.Stopped = stoppedDocs(t.Shadow.Faults)
+	st, err := b.status(ctx, t.Shadow.Link)
+	if err != nil {
+		return
+	}
+	at := slices.IndexFunc(st.Topics, func(s link.TopicStatus) bool { return s.Topic.ID == t.ID })
+	if at < 0 {
+		return // it is of an earlier link of that name
+	}
+	s := &st.Topics[at]
+	lag := lagDoc(s.Lag)
+	out.Lag, out.Partial = &lag, partialDoc(s)
+	for i := range min(len(out.PartitionRows), len(s.Partitions)) {
+		row, p := &out.PartitionRows[i], &s.Partitions[i]
+		lag := lagDoc(p.Lag)
+		row.State, row.Reason, row.Lag = p.State.String(), reasonDoc(p.Reason), &lag
+	}
 }

@@ -101,11 +101,11 @@ func newLinkDescribe(a *app) *cobra.Command {
 }
 
 func newLinkPause(a *app) *cobra.Command {
-	return newLinkChange(a, "pause", "stop copying; the lag grows until it is resumed", (*client.Client).PauseLink)
+	return newLinkChange(a, "pause", "stop copying; the lag grows until it is resumed, and what was faulted stays so", (*client.Client).PauseLink)
 }
 
 func newLinkResume(a *app) *cobra.Command {
-	return newLinkChange(a, "resume", "go on copying, where it was paused or faulted", (*client.Client).ResumeLink)
+	return newLinkChange(a, "resume", "go on copying: a paused link, its faulted topics and stopped partitions", (*client.Client).ResumeLink)
 }
 
 // newLinkChange is pause or resume.

@@ -44,7 +44,7 @@ func summaries() []api.LinkSummary {
 			Name: "eu-copy", State: api.StateUnreachable, Topics: 18, Partitions: 90,
 			Source: api.Source{Bootstrap: []string{"kafka-eu:9093"}, LastSeen: at("02:58:11"), Error: "connection refused"},
 			RPO:    api.RPO{Seconds: 422, Bound: api.AtLeast, AsOf: at("02:58:11"), TargetSeconds: 30},
-			Lag:    atLeast(88_310, 90<<20, 422), TopicsByState: map[string]int{api.StateActive: 17, api.StateFaulted: 1},
+			Lag:    atLeast(88_310, 90<<20, 422), TopicsByState: map[string]int{api.StateActive: 17, api.StateFaulted: 1}, Faulted: 12,
 		},
 		{
 			Name: "fresh", State: api.StateFaulted, Topics: 2, Partitions: 2,
@@ -110,6 +110,43 @@ func awayDoc() *api.LinkStatus {
 	return l
 }
 
+// partialDoc is a link of whose topic two partitions have stopped.
+func partialDoc() *api.LinkStatus {
+	l := linkDoc("dr-east")
+	l.State, l.Faulted, l.TopicsByState = api.StateFaulted, 2, map[string]int{api.StateActive: 41, api.StateFaulted: 1}
+	l.Lag, l.RPO.Bound, l.RPO.Seconds = atLeast(1310, 1<<20, 422), api.AtLeast, 422
+	l.TopicRows = []api.TopicRow{
+		{Topic: "pay-auth", State: api.StateActive, Partitions: 24, Lag: exact(511, 4000, 0.9)},
+		{Topic: "orders", State: api.StateFaulted, Reason: halfReason(), Partitions: 12, Lag: atLeast(1300, 9000, 422), Partial: halfStopped()},
+		{Topic: "one", State: api.StateActive, Partitions: 1, Lag: exact(0, 0, 0)},
+	}
+	return l
+}
+
+func halfReason() *api.Reason {
+	return &api.Reason{Code: "CORRUPT_SOURCE", Title: "the source sends wrong bytes", Detail: "2 of 12 partitions stopped: partition 3: crc; partition 9: SOURCE_DIVERGED: shorter",
+		Next: "repair the source, then umbra link resume dr-east", Since: at("02:58:11")}
+}
+
+func halfStopped() api.Partial {
+	others := exact(12, 1200, 0.2)
+	return api.Partial{OthersLag: &others, Stopped: []api.StoppedPartition{
+		{Partition: 3, Reason: api.Reason{Code: "CORRUPT_SOURCE", Detail: "crc", Since: at("02:58:11")}},
+		{Partition: 9, Reason: api.Reason{Code: "SOURCE_DIVERGED", Detail: "shorter", Since: at("03:00:00")}}}}
+}
+
+func partialTopicDoc() *api.TopicDescription {
+	d := topicDoc()
+	lag, stopped, going := atLeast(1300, 9000, 422), atLeast(1288, 8000, 422), exact(12, 1200, 0.2)
+	d.Reason, d.Lag, d.Partial = halfReason(), &lag, halfStopped()
+	d.Configs = nil
+	d.PartitionRows = []api.TopicPartition{
+		{Partition: 2, State: api.StateActive, Shard: 0, LeaderEpoch: 42, HighWatermark: 20, LastStableOffset: 20, EndOffset: 20, SizeBytes: 1 << 20, Lag: &going},
+		{Partition: 3, State: api.StateFaulted, Shard: 1, LeaderEpoch: 42, HighWatermark: 7, LastStableOffset: 7, EndOffset: 7, SizeBytes: 1 << 10, Lag: &stopped, Reason: &d.Stopped[0].Reason},
+	}
+	return d
+}
+
 func partitionsDoc() *api.PartitionList {
 	return &api.PartitionList{Now: at("03:05:13"), Link: "eu-copy", Total: 90, Partitions: []api.PartitionRow{
 		{Topic: "never-asked", Partition: 0, State: api.StateActive, EndOffset: 0, SourceLeaderID: -1, SourceLeaderEpoch: -1},
@@ -147,6 +184,13 @@ func failoverPlanDoc() *api.FailoverPlan {
 	return p
 }
 
+// partialPlanDoc has a topic of which some partitions are stopped.
+func partialPlanDoc() *api.FailoverPlan {
+	p := failoverPlanDoc()
+	p.Topics[1].State, p.Topics[1].Reason, p.Topics[1].Partial = api.StateFaulted, halfReason(), halfStopped()
+	return p
+}
+
 func receiptDoc(outcome string) *api.Receipt {
 	r := &api.Receipt{
 		Version: api.ReceiptVersion, Umbra: "0.1.0", Link: "eu-copy", ClusterID: "umbra-1", Outcome: outcome,
@@ -159,7 +203,7 @@ func receiptDoc(outcome string) *api.Receipt {
 					Cuts:    []api.Cut{{Topic: "orders-eu"}}}}},
 			{Topic: "pay-auth", StateBefore: api.StateActive, State: api.StateFailedOver, Loss: atLeast(1310, 1_153_434, 0.9), Partitions: []api.ReceiptPartition{
 				{Partition: 0, StartOffset: 1500, FinalOffset: 9_113_020, EndOffset: 9_113_020, Gaps: []api.Gap{{Topic: "pay-auth"}}},
-				{Partition: 1, FinalOffset: 7, EndOffset: 7}}},
+				{Partition: 1, FinalOffset: 7, EndOffset: 7, Stopped: &api.Reason{Code: "CORRUPT_SOURCE", Detail: "crc"}}}},
 		},
 	}
 	if outcome == api.OutcomePartial {
@@ -196,7 +240,8 @@ func topicListDoc() *api.TopicList {
 	return &api.TopicList{Topics: []api.TopicSummary{
 		{Topic: "audit", TopicID: "AAAAAAAAAAAAAAAAAAAAAw", State: api.StateLocal, Writable: true, Partitions: 1, SizeBytes: 12},
 		{Topic: "pay-auth", TopicID: "AAAAAAAAAAAAAAAAAAAAAQ", State: api.StateActive, Link: "eu-copy", Partitions: 24, SizeBytes: 10_522_669_875},
-		{Topic: "orders-eu", TopicID: "AAAAAAAAAAAAAAAAAAAAAg", State: api.StateFaulted, Link: "eu-copy", Partitions: 12, SizeBytes: 9 << 30, Reason: &api.Reason{Code: "SOURCE_RECREATED"}},
+		{Topic: "orders-eu", TopicID: "AAAAAAAAAAAAAAAAAAAAAg", State: api.StateFaulted, Link: "eu-copy", Partitions: 12, Faulted: 12, SizeBytes: 9 << 30, Reason: &api.Reason{Code: "SOURCE_RECREATED"}},
+		{Topic: "half", TopicID: "AAAAAAAAAAAAAAAAAAAABA", State: api.StateFaulted, Link: "eu-copy", Partitions: 12, Faulted: 2, SizeBytes: 9 << 20, Reason: halfReason()},
 	}}
 }
 
@@ -206,8 +251,8 @@ func topicDoc() *api.TopicDescription {
 		SourceTopicID: "AAAAAAAAAAAAAAAAAAAAAg", SourceClusterID: "Zx1",
 		Configs: map[string]string{"retention.ms": "604800000", "cleanup.policy": "compact"},
 		PartitionRows: []api.TopicPartition{
-			{Partition: 0, Shard: 0, LeaderEpoch: 42, StartOffset: 5, HighWatermark: 1_204_551, LastStableOffset: 1_204_000, EndOffset: 1_204_551, SizeBytes: 1 << 30},
-			{Partition: 1, Shard: 1, LeaderEpoch: 42},
+			{Partition: 0, State: api.StateFaulted, Shard: 0, LeaderEpoch: 42, StartOffset: 5, HighWatermark: 1_204_551, LastStableOffset: 1_204_000, EndOffset: 1_204_551, SizeBytes: 1 << 30},
+			{Partition: 1, State: api.StateFaulted, Shard: 1, LeaderEpoch: 42},
 		},
 	}
 }

@@ -37,6 +37,7 @@ func renderLinkDescribe(w io.Writer, l *api.LinkStatus, v view) {
 			fmt.Fprintf(w, "... %d more\n", rest)
 		}
 	}
+	stoppedTable(w, l, v)
 	gapTable(w, l.Gaps, v)
 	cutTable(w, l.Cuts, v)
 	if len(l.Events) > 0 {

@@ -47,7 +47,8 @@ func renderFailoverPlan(w io.Writer, p *api.FailoverPlan, v view) {
 				continue
 			}
 		}
-		t.row(topic.Topic, topic.State, fmt.Sprint(topic.Partitions), lagRecords(topic.Loss), lagSeconds(topic.Loss), reasonText(topic.Reason))
+		t.row(topic.Topic, topic.State, fmt.Sprint(topic.Partitions), lagRecords(topic.Loss), lagSeconds(topic.Loss),
+			sentence("; ", reasonText(topic.Reason), othersText(topic.Partial, topic.Partitions)))
 		t.color(1, stateColor(topic.State))
 	}
 	t.write(w, v)
@@ -85,6 +86,7 @@ func renderReceipt(w io.Writer, r *api.Receipt, file string, v view) {
 			fmt.Fprintf(w, "Not done  %s is %s: %s\n", t.Topic, v.state(t.State), reasonText(t.Reason))
 		}
 	}
+	stoppedBefore(w, r, v)
 	gaps, cuts := leftovers(r)
 	if gaps+cuts > 0 {
 		fmt.Fprintf(w, "Before    %s of source offsets missing, %s cut off (in the receipt)\n", plural(gaps, "range"), plural(cuts, "tail"))

@@ -82,9 +82,9 @@ func clusterText(s *api.Source) string {
 	return "cluster " + s.ClusterID
 }
 
-// topicCounts is "41 ready   1 faulted   0 failed over".
+// topicCounts is "41 ready   1 faulted (1 of 96 partitions stopped)   0 failed over".
 func topicCounts(l *api.LinkSummary) string {
-	parts := []string{fmt.Sprintf("%d ready", l.TopicsByState[api.StateActive]), fmt.Sprintf("%d faulted", l.TopicsByState[api.StateFaulted])}
+	parts := []string{fmt.Sprintf("%d ready", l.TopicsByState[api.StateActive]), sentence(" ", fmt.Sprintf("%d faulted", l.TopicsByState[api.StateFaulted]), parens(stoppedText(l.Faulted, l.Partitions)))}
 	if n := l.TopicsByState[api.StatePaused]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d paused", n))
 	}
@@ -126,7 +126,7 @@ func topicRows(w io.Writer, l *api.LinkStatus, v view) {
 		if v.wide {
 			cells = append(cells, bounded(r.Lag.Bound, bytesText(r.Lag.Bytes)), dash(r.TopicID))
 		}
-		t.row(append(cells, reasonText(r.Reason))...)
+		t.row(append(cells, sentence("; ", reasonText(r.Reason), othersText(r.Partial, r.Partitions)))...)
 		t.color(1, stateColor(r.State))
 	}
 	t.write(w, v)

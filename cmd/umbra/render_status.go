@@ -111,13 +111,14 @@ func ready(l *api.LinkSummary) int {
 	return l.TopicsByState[api.StateActive] + l.TopicsByState[api.StateFailedOver]
 }
 
-// linkReason is the short why of a list: a code, or the source's error.
+// linkReason is the short why of a list: a code, or the source's error and what
+// is stopped.
 func linkReason(l *api.LinkSummary) string {
 	switch {
 	case l.Reason != nil:
 		return l.Reason.Code
 	case !l.Source.Reachable && l.Source.Error != "" && l.State != api.StateFailedOver:
-		return l.Source.Error
+		return sentence("; ", l.Source.Error, stoppedText(l.Faulted, l.Partitions))
 	}
-	return ""
+	return stoppedText(l.Faulted, l.Partitions)
 }

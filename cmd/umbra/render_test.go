@@ -74,11 +74,14 @@ func renderings() []rendering {
 		{"link-status-away-wide", with(renderLinkStatus, awayDoc()), wide},
 		{"link-status-never-seen", with(renderLinkStatus, linkDoc("fresh")), view{}},
 		{"link-status-failed-over", with(renderLinkStatus, linkDoc("moved")), view{}},
+		{"link-status-partial", with(renderLinkStatus, partialDoc()), view{}},
+		{"link-describe-partial", with(renderLinkDescribe, partialDoc()), view{}},
 		{"link-describe", with(renderLinkDescribe, awayDoc()), view{}},
 		{"partitions", with(renderPartitions, partitionsDoc()), view{}},
 		{"link-create", with(renderLinkPlan, linkPlanDoc(false)), view{}},
 		{"link-create-dry-run", with(renderLinkPlan, linkPlanDoc(true)), view{}},
 		{"failover-plan", with(renderFailoverPlan, failoverPlanDoc()), view{}},
+		{"failover-plan-partial", with(renderFailoverPlan, partialPlanDoc()), view{}},
 		{"receipt", receipt(api.OutcomeFailedOver), view{}},
 		{"receipt-partial", receipt(api.OutcomePartial), view{}},
 		{"verify", with(renderVerify, verifyDoc(api.Identical)), view{}},
@@ -87,6 +90,7 @@ func renderings() []rendering {
 		{"topic-list", with(renderTopicList, topicListDoc()), view{}},
 		{"topic-list-wide", with(renderTopicList, topicListDoc()), wide},
 		{"topic", with(renderTopic, topicDoc()), view{}},
+		{"topic-partial", with(renderTopic, partialTopicDoc()), view{}},
 	}
 }
 

@@ -29,6 +29,9 @@ func renderTopicList(w io.Writer, l *api.TopicList, v view) {
 		reason := ""
 		if s.Reason != nil {
 			reason = s.Reason.Code
+			if s.Faulted < s.Partitions {
+				reason = sentence(" ", reason, parens(stoppedText(s.Faulted, s.Partitions)))
+			}
 		}
 		cells := []string{s.Topic, s.State, dash(s.Link), yesNo(s.Writable), fmt.Sprint(s.Partitions), bytesText(s.SizeBytes), reason}
 		if v.wide {
@@ -58,6 +61,9 @@ func renderTopic(w io.Writer, d *api.TopicDescription, v view) {
 		fmt.Fprintf(w, "Reason    %s\n", reasonText(d.Reason))
 		fmt.Fprintf(w, "Next      %s\n", dash(d.Reason.Next))
 	}
+	if d.Lag != nil {
+		fmt.Fprintf(w, "Lag       %s\n", sentence("   ", lagSentence(*d.Lag), othersText(d.Partial, d.TopicSummary.Partitions)))
+	}
 	fmt.Fprintf(w, "Writable  %s\n", yesNo(d.Writable))
 	fmt.Fprintf(w, "Size      %s in %s\n", bytesText(d.SizeBytes), plural(d.TopicSummary.Partitions, "partition"))
 	for i, key := range slices.Sorted(maps.Keys(d.Configs)) {
@@ -68,10 +74,18 @@ func renderTopic(w io.Writer, d *api.TopicDescription, v view) {
 		fmt.Fprintf(w, "%-9s %s=%s\n", label, key, d.Configs[key])
 	}
 	fmt.Fprintln(w)
-	t := newTable("PARTITION", "START", "HIGH WATERMARK", "STABLE", "END", "EPOCH", "SHARD", "SIZE")
+	t := newTable("PARTITION", "STATE", "START", "HIGH WATERMARK", "STABLE", "END", "LAG", "SECONDS", "EPOCH", "SHARD", "SIZE", "REASON")
 	for _, p := range d.PartitionRows {
-		t.row(fmt.Sprint(p.Partition), count(p.StartOffset), count(p.HighWatermark), count(p.LastStableOffset), count(p.EndOffset),
-			fmt.Sprint(p.LeaderEpoch), fmt.Sprint(p.Shard), bytesText(p.SizeBytes))
+		lag, lagTime, reason := "-", "-", ""
+		if p.Lag != nil {
+			lag, lagTime = lagRecords(*p.Lag), lagSeconds(*p.Lag)
+		}
+		if len(d.Stopped) > 0 { // else it is the topic's, and stands above
+			reason = reasonText(p.Reason)
+		}
+		t.row(fmt.Sprint(p.Partition), p.State, count(p.StartOffset), count(p.HighWatermark), count(p.LastStableOffset), count(p.EndOffset),
+			lag, lagTime, fmt.Sprint(p.LeaderEpoch), fmt.Sprint(p.Shard), bytesText(p.SizeBytes), reason)
+		t.color(1, stateColor(p.State))
 	}
 	t.write(w, v)
 }

@@ -49,9 +49,10 @@ func CollectMetadata(snapshot func() *metadata.Snapshot) func(*Emit) {
 		e.Value("umbra_metadata_topics", float64(len(s.Topics)))
 		e.Value("umbra_metadata_partitions", float64(partitionsOf(s)))
 		for name, l := range s.Links {
-			counts := map[spec.TopicState]int{}
+			counts, faulted := map[spec.TopicState]int{}, 0
 			for _, t := range s.ShadowsOf(l) {
 				counts[t.Shadow.State]++
+				faulted += t.Stopped()
 				if t.Shadow.State == spec.Faulted {
 					e.Value("umbra_link_topic_faulted", 1, name, t.Name, string(t.Shadow.Reason.Code))
 				} else if !t.Shadow.Reason.IsZero() {
@@ -61,6 +62,7 @@ func CollectMetadata(snapshot func() *metadata.Snapshot) func(*Emit) {
 			for _, state := range spec.States() {
 				e.Value("umbra_link_topics", float64(counts[state]), name, state.String())
 			}
+			e.Value("umbra_link_partitions_faulted", float64(faulted), name)
 			e.Bool("umbra_link_paused", l.Paused, name)
 			if l.Options.RPOTarget > 0 {
 				e.Value("umbra_link_rpo_target_seconds", l.Options.RPOTarget.Seconds(), name)

@@ -322,7 +322,8 @@ func TestMetadataCollector(t *testing.T) {
 	}
 	snap := &metadata.Snapshot{Revision: 9, Topics: map[string]*metadata.Topic{
 		"a": shadow("a", spec.Active, ""), "b": shadow("b", spec.Faulted, spec.SourceRecreated),
-		"c": {Name: "c", Partitions: make([]metadata.Partition, 1)}}, Links: map[string]*spec.Link{}}
+		"c": {Name: "c", Partitions: make([]metadata.Partition, 1)}, "d": shadow("d", spec.Faulted, spec.CorruptSource)}, Links: map[string]*spec.Link{}}
+	snap.Topics["d"].Shadow.Faults = spec.Faults{{Partition: 1, Reason: spec.Reason{Code: spec.CorruptSource}}} // its other partition goes on
 	l := &spec.Link{ID: "id"}
 	l.Name, l.Options.RPOTarget = "dr", 5*time.Second
 	snap.Links["dr"] = l
@@ -331,8 +332,8 @@ func TestMetadataCollector(t *testing.T) {
 	r.Register(CollectDisk(t.TempDir()))
 	r.Register(CollectDisk("/does/not/exist"))
 	text := scrape(t, r)
-	for _, want := range []string{"umbra_metadata_revision 9", "umbra_metadata_topics 3", "umbra_metadata_partitions 5", `umbra_link_topics{link="dr",state="ACTIVE"} 1`,
-		`umbra_link_topics{link="dr",state="FAULTED"} 1`, `umbra_link_topics{link="dr",state="FAILED_OVER"} 0`, `umbra_link_topic_faulted{link="dr",topic="b",reason="SOURCE_RECREATED"} 1`,
+	for _, want := range []string{"umbra_metadata_revision 9", "umbra_metadata_topics 4", "umbra_metadata_partitions 7", `umbra_link_topics{link="dr",state="ACTIVE"} 1`,
+		`umbra_link_topics{link="dr",state="FAULTED"} 2`, `umbra_link_partitions_faulted{link="dr"} 3`, `umbra_link_topic_faulted{link="dr",topic="d",reason="CORRUPT_SOURCE"} 1`, `umbra_link_topics{link="dr",state="FAILED_OVER"} 0`, `umbra_link_topic_faulted{link="dr",topic="b",reason="SOURCE_RECREATED"} 1`,
 		`umbra_link_rpo_target_seconds{link="dr"} 5`, `umbra_link_paused{link="dr"} 0`, "umbra_storage_free_bytes{", "umbra_metrics_errors_total 0"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
