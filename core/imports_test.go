@@ -64,7 +64,8 @@ var allowed = []rule{
 	{pkg: "admin/api"},
 	{pkg: "admin/client", may: []string{"admin/api"}},
 	{pkg: "admin/backend", may: []string{"admin", "admin/api", "kafkaproto", "shard", "shard/segment", "core/broker", "core/config", "core/link",
-		"core/link/spec", "core/link/verify", "core/metadata", "core/observe", "core/placement"}},
+		"core/link/spec", "core/link/verify", "core/metadata", "core/observe", "core/placement"},
+		tests: []string{"core/link/linktest", "core/link/replicate", "core/link/source"}}, // a source to plan, copy and verify from
 	{pkg: "admin", may: []string{"admin/api", "kafkaproto", "shard", "core/config", "core/link", "core/link/spec", "core/metadata", "core/observe"}},
 
 	{pkg: "cmd/umbra", may: []string{"kafkaproto/...", "ioring/...", "shard/...", "core/...", "admin/..."},

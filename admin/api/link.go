@@ -166,6 +166,6 @@ type Cut struct {
 // ExcludedTopic is a topic of the source that the link does not copy.
 type ExcludedTopic struct {
 	Topic  string `json:"topic"`
-	Reason string `json:"reason"`           // stable: "excluded", "internal", "not_matched", "conflict"
+	Reason string `json:"reason"`           // stable: "excluded", "internal" or "not_matched"
 	Detail string `json:"detail,omitempty"` // e.g. the pattern
 }

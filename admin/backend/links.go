@@ -113,7 +113,7 @@ func excludedDocs(l *spec.Link, names []string) []api.ExcludedTopic {
 		switch {
 		case strings.HasPrefix(n, "__"):
 			e.Reason = "internal"
-		case strings.Contains(why, "exclu"):
+		case slices.ContainsFunc(l.Filter.Exclude, func(p spec.Pattern) bool { return p.Match(n) }):
 			e.Reason = "excluded"
 		}
 		return e
