@@ -97,8 +97,13 @@ func (c *common) print(cmd *cobra.Command, head *report.Head, r any, table func(
 			return err
 		}
 	}
+	return c.show(cmd, doc, table)
+}
+
+// show writes to standard output, in the form that -o names; doc is the JSON.
+func (c *common) show(cmd *cobra.Command, doc []byte, table func(io.Writer) error) error {
 	if c.output == "json" {
-		_, err = cmd.OutOrStdout().Write(doc)
+		_, err := cmd.OutOrStdout().Write(doc)
 		return err
 	}
 	return table(cmd.OutOrStdout())

@@ -1,6 +1,7 @@
 // Command umbra-bench measures umbra from outside.
 //
 //	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
+//	umbra-bench compare what changed between two runs of a bench
 //
 // The hidden commands are parts of a bench that run as processes of their own; see
 // bench/process.
@@ -25,8 +26,24 @@ func main() {
 	if err := newRoot().ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "umbra-bench: %v\n", err)
 		stop()
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitWith is an error that ends the program with a status of its own.
+type exitWith struct {
+	status int
+	error
+}
+
+func (e exitWith) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var e exitWith
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return 1
 }
 
 func newRoot() *cobra.Command {
@@ -43,6 +60,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(commands()...)
+	root.AddCommand(newCompare())
 	return root
 }
 

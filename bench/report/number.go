@@ -1,0 +1,43 @@
+package report
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Number is v for a person: three digits that count, never an exponent, thousands
+// set apart by commas; a whole number is shown as one.
+func Number(v float64) string {
+	a := math.Abs(v)
+	switch {
+	case !finite(v):
+		return "-"
+	case a >= 100 || v == math.Trunc(v):
+		return humanize.Commaf(math.Round(v))
+	case a >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case a >= 1:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	places := 3
+	if a < 0.1 {
+		places = min(12, 2-int(math.Floor(math.Log10(a))))
+	}
+	text := strconv.FormatFloat(v, 'f', places, 64)
+	if strings.Trim(text, "-0.") == "" {
+		return "0"
+	}
+	return text
+}
+
+// Range is the spread of a figure for a person, low to high; empty where there is
+// none, or it is not known.
+func (f *Figure) Range() string {
+	if f.Low == f.High {
+		return ""
+	}
+	return Number(f.Low) + "-" + Number(f.High)
+}
