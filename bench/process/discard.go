@@ -59,19 +59,27 @@ func (d *Discard) PID() int { return d.pid }
 // Close ends the process.
 func (d *Discard) Close() error { return d.close() }
 
-// Run fetches everything once and says how much that was.
-func (d *Discard) Run(ctx context.Context) (plain.Total, error) {
+// goal is the word that starts the child.
+type goal struct {
+	Ends map[int32]int64 `json:"ends"`
+}
+
+// Run fetches everything there was at the start, once, and says how much that was.
+func (d *Discard) Run(ctx context.Context) (plain.Total, error) { return d.Follow(ctx, d.Ends) }
+
+// Follow is Run up to ends that may lie ahead: it waits for what is not there yet.
+func (d *Discard) Follow(ctx context.Context, ends map[int32]int64) (plain.Total, error) {
 	stop := context.AfterFunc(ctx, d.kill)
 	defer stop()
 	var t plain.Total
-	if err := d.tell(struct{}{}); err != nil {
+	if err := d.tell(goal{ends}); err != nil {
 		return t, err
 	}
 	return t, d.ask(&t)
 }
 
-// ServeDiscard is the child's side: it connects, says so, waits for a word, fetches
-// once, says how much, and waits for the end of in, so that it can be measured.
+// ServeDiscard is the child's side: it connects, says so, waits for a goal, fetches up
+// to it once, says how much, and waits for the end of in, so that it can be measured.
 func ServeDiscard(ctx context.Context, cfg DiscardConfig, in io.Reader, out io.Writer) error {
 	leaders, err := plain.FindLeaders(ctx, cfg.Bootstrap, cfg.Topic)
 	if err != nil {
@@ -81,23 +89,23 @@ func ServeDiscard(ctx context.Context, cfg DiscardConfig, in io.Reader, out io.W
 	if err != nil {
 		return err
 	}
-	g, err := plain.Open(ctx, leaders, cfg.Topic, nil, plain.Limits{PartitionBytes: cfg.Chunk, AnswerBytes: cfg.Answer, Wait: time.Second})
+	group, err := plain.Open(ctx, leaders, cfg.Topic, nil, plain.Limits{PartitionBytes: cfg.Chunk, AnswerBytes: cfg.Answer, Wait: time.Second})
 	if err != nil {
 		return err
 	}
-	defer g.Close()
+	defer group.Close()
 	say, hear := json.NewEncoder(out), json.NewDecoder(in)
 	if err := say.Encode(readyToDiscard{ends}); err != nil {
 		return err
 	}
-	var word struct{}
-	if err := hear.Decode(&word); err != nil {
+	var g goal
+	if err := hear.Decode(&g); err != nil {
 		return errors.Join(errGone, err)
 	}
-	if err := g.Run(ends, func(int32, int64) {}); err != nil {
+	if err := group.Run(g.Ends, func(int32, int64) {}); err != nil {
 		return err
 	}
-	if err := say.Encode(g.Total()); err != nil {
+	if err := say.Encode(group.Total()); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, in)

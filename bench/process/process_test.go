@@ -2,7 +2,9 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -11,11 +13,12 @@ import (
 
 	"umbra/bench/delay"
 	"umbra/bench/measure"
+	"umbra/kafkaproto/compress"
 )
 
 // The children are this test binary, run again.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{SourceCommand, DiscardCommand}, os.Args[1]) {
+	if len(os.Args) > 1 && slices.Contains([]string{SourceCommand, DiscardCommand, WayCommand}, os.Args[1]) {
 		if err := Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -41,7 +44,7 @@ func start(t *testing.T, cfg SourceConfig) *Source {
 
 func TestDiscardReadsWhatTheSourceHolds(t *testing.T) {
 	s := start(t, SourceConfig{Topic: "load", Partitions: 3, Record: 1000, Batch: 8000, Chunk: 100_000, Bytes: 6 << 20})
-	if s.About.Bytes < 5<<20 || s.About.Bytes > 7<<20 || s.About.BatchBytes < 8000 {
+	if s.About.Bytes < 5<<20 || s.About.Bytes > 7<<20 || s.About.BatchBytes > 8000 || s.About.BatchBytes != s.About.PlainBytes {
 		t.Errorf("asked for 6 MiB: %+v", s.About)
 	}
 	d, err := StartDiscard(DiscardConfig{Bootstrap: s.About.Addr, Topic: "load", Chunk: 1 << 20, Answer: 16 << 20})
@@ -56,6 +59,55 @@ func TestDiscardReadsWhatTheSourceHolds(t *testing.T) {
 		t.Errorf("the client cannot be measured after its work: %v, %v", cpu, err)
 	}
 	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A client that follows a source reads what comes after it was told how far, and the
+// end of what a source grows by can be told beforehand.
+func TestDiscardFollowsAcrossTheWay(t *testing.T) {
+	way, err := StartWay(WayConfig{RTT: 4 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, SourceConfig{Topic: "load", Partitions: 3, Record: 100, Batch: 16_000, Chunk: 100_000, Codec: compress.LZ4, Advertise: way.Addr})
+	if s.About.BatchBytes >= s.About.PlainBytes {
+		t.Errorf("with a codec: %+v", s.About)
+	}
+	if err := way.Forward(s.About.Addr); err != nil {
+		t.Fatal(err)
+	}
+	d, err := StartDiscard(DiscardConfig{Bootstrap: way.Addr, Topic: "load", Chunk: 1 << 20, Answer: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rate := float64(s.About.BatchBytes) * 1000 // one each ms
+	const grow = 20*time.Millisecond + 1
+	ends := map[int32]int64{}
+	var batches int64
+	for p := range 3 {
+		n := s.About.Batches(rate, grow, p, 3)
+		ends[int32(p)], batches = n*s.About.Records, batches+n
+	}
+	if batches != 21 {
+		t.Errorf("%d batches in 20 ms", batches)
+	}
+	followed := make(chan error, 1)
+	go func() {
+		total, err := d.Follow(context.Background(), ends)
+		if err == nil && total.Bytes != batches*int64(s.About.BatchBytes) {
+			err = fmt.Errorf("followed %+v of %d batches", total, batches)
+		}
+		followed <- err
+	}()
+	acks, err := s.Grow(context.Background(), rate, grow)
+	if err != nil || !maps.Equal(delay.Ends(acks), ends) {
+		t.Errorf("grew to %v, %v; foretold %v", delay.Ends(acks), err, ends)
+	}
+	if err := <-followed; err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(d.Close(), way.Close()); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+
+	"umbra/kafkaproto/compress"
 )
 
 // Serve runs a hidden command by name with its arguments.
@@ -19,6 +21,11 @@ func Serve(ctx context.Context, name string, args []string, in io.Reader, out io
 		f.IntVar(&c.Batch, "batch", 16<<10, "")
 		f.IntVar(&c.Chunk, "chunk", 1<<20, "")
 		f.Int64Var(&c.Bytes, "bytes", 0, "")
+		f.Func("codec", "", func(name string) (err error) {
+			c.Codec, err = compress.Parse(name)
+			return err
+		})
+		f.StringVar(&c.Advertise, "advertise", "", "")
 		if err := f.Parse(args); err != nil {
 			return err
 		}
@@ -33,6 +40,15 @@ func Serve(ctx context.Context, name string, args []string, in io.Reader, out io
 			return err
 		}
 		return ServeDiscard(ctx, c, in, out)
+	case WayCommand:
+		var c WayConfig
+		f.StringVar(&c.Front, "front", "", "")
+		f.DurationVar(&c.RTT, "rtt", 0, "")
+		f.Float64Var(&c.Rate, "rate", 0, "")
+		if err := f.Parse(args); err != nil {
+			return err
+		}
+		return ServeWay(ctx, c, in, out)
 	}
 	return fmt.Errorf("no hidden command %q", name)
 }

@@ -12,6 +12,7 @@ import (
 	"umbra/bench/delay"
 	"umbra/bench/measure"
 	"umbra/bench/synthetic"
+	"umbra/kafkaproto/compress"
 )
 
 // SourceCommand is the hidden command ServeSource stands behind.
@@ -22,19 +23,19 @@ type SourceConfig struct {
 	Topic      string
 	Partitions int
 	Record     int   // bytes of a value
-	Batch      int   // bytes of a batch, about
+	Batch      int   // most bytes of a batch before compression
 	Chunk      int   // most bytes of one partition in an answer
 	Bytes      int64 // that the topic holds at the start, about
+	Codec      compress.Codec
+	Advertise  string // address that clients are told; empty: its own
 }
 
 // Args is the configuration as arguments of SourceCommand.
 func (c SourceConfig) Args() []string {
 	return []string{SourceCommand, "--topic", c.Topic, "--partitions", strconv.Itoa(c.Partitions), "--record", strconv.Itoa(c.Record),
-		"--batch", strconv.Itoa(c.Batch), "--chunk", strconv.Itoa(c.Chunk), "--bytes", strconv.FormatInt(c.Bytes, 10)}
+		"--batch", strconv.Itoa(c.Batch), "--chunk", strconv.Itoa(c.Chunk), "--bytes", strconv.FormatInt(c.Bytes, 10),
+		"--codec", c.Codec.String(), "--advertise", c.Advertise}
 }
-
-// recordOverhead is about what a record takes in a batch beside its value.
-const recordOverhead = 10
 
 // Source is a synthetic source in a process of its own.
 type Source struct {
@@ -46,7 +47,9 @@ type Source struct {
 type About struct {
 	Addr       string `json:"addr"`
 	BatchBytes int    `json:"batch_bytes"`
-	Bytes      int64  `json:"bytes"` // record data it holds
+	PlainBytes int    `json:"plain_bytes"` // of a batch before compression
+	Records    int64  `json:"records"`     // in a batch
+	Bytes      int64  `json:"bytes"`       // record data it holds
 }
 
 // growth is a request to grow, the answer is the acks.
@@ -79,6 +82,14 @@ func (a About) Step(rate float64) time.Duration {
 	return time.Duration(float64(a.BatchBytes) / rate * float64(time.Second))
 }
 
+// Batches is how many batches a Grow adds to a partition: it takes turns, the first
+// one first.
+func (a About) Batches(rate float64, d time.Duration, partition, partitions int) int64 {
+	step := a.Step(rate)
+	steps := int64((d + step - 1) / step)
+	return (steps + int64(partitions-1-partition)) / int64(partitions)
+}
+
 // Grow makes the source grow by whole batches, partition after partition, and
 // returns when each was there. It ends early, with an error, when ctx does.
 func (s *Source) Grow(ctx context.Context, rate float64, d time.Duration) ([]delay.Ack, error) {
@@ -93,14 +104,13 @@ func (s *Source) Grow(ctx context.Context, rate float64, d time.Duration) ([]del
 
 // ServeSource is the child's side: it serves until in ends.
 func ServeSource(ctx context.Context, cfg SourceConfig, in io.Reader, out io.Writer) error {
-	perPartition := cfg.Bytes / int64(cfg.Partitions)
 	s, err := synthetic.Start(synthetic.Config{Topic: cfg.Topic, Partitions: cfg.Partitions, RecordSize: cfg.Record, BatchSize: cfg.Batch,
-		ChunkBytes: cfg.Chunk, Records: perPartition / int64(cfg.Record+recordOverhead)})
+		ChunkBytes: cfg.Chunk, Bytes: cfg.Bytes / int64(cfg.Partitions), Codec: cfg.Codec, Advertise: cfg.Advertise})
 	if err != nil {
 		return fmt.Errorf("start the synthetic source: %w", err)
 	}
 	defer s.Close()
-	about := About{Addr: s.Addr(), BatchBytes: s.BatchBytes(), Bytes: s.TotalBytes()}
+	about := About{Addr: s.Addr(), BatchBytes: s.BatchBytes(), PlainBytes: s.PlainBytes(), Records: s.BatchRecords(), Bytes: s.TotalBytes()}
 	say, hear := json.NewEncoder(out), json.NewDecoder(in)
 	if err := say.Encode(about); err != nil {
 		return err

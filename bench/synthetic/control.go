@@ -1,6 +1,7 @@
 package synthetic
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 
@@ -39,7 +40,7 @@ func versions() *kafkaproto.ApiVersionsResponse {
 }
 
 func (s *Source) metadata() *kafkaproto.MetadataResponse {
-	host, port, _ := net.SplitHostPort(s.Addr())
+	host, port, _ := net.SplitHostPort(cmp.Or(s.cfg.Advertise, s.Addr()))
 	n, _ := strconv.Atoi(port)
 	cluster := "synthetic-" + s.id.String()
 	t := kafkaproto.MetadataResponseTopic{Topic: &s.cfg.Topic, TopicID: s.id}

@@ -2,7 +2,6 @@ package synthetic
 
 import (
 	"context"
-	"encoding/binary"
 	"net"
 	"time"
 
@@ -15,6 +14,7 @@ type session struct {
 	wanted []want
 	byPart map[int32]int
 	from   int // the partition answered first, so that none starves
+	reel   reel
 }
 
 type want struct {
@@ -23,7 +23,9 @@ type want struct {
 	bytes     int
 }
 
-func newSession() *session { return &session{byPart: map[int32]int{}} }
+func (s *Source) newSession() *session {
+	return &session{byPart: map[int32]int{}, reel: reel{batch: s.batch, count: s.count}}
+}
 
 // merge takes a request's partitions in.
 func (s *session) merge(req *kafkaproto.FetchRequest) {
@@ -117,8 +119,7 @@ func (s *Source) collect(ses *session, bytesMax int) []piece {
 	return out
 }
 
-// send writes the answer: heads from a small buffer, every batch as its eight
-// bytes of base offset and the rest of the canned batch.
+// send writes the answer: heads from a small buffer, the batches from the reel.
 func (s *Source) send(c net.Conn, ses *session, h kafkaproto.RequestHeader, pieces []piece) error {
 	resp := kafkaproto.FetchResponse{SessionID: 1}
 	total := 0
@@ -144,24 +145,6 @@ func (s *Source) send(c net.Conn, ses *session, h kafkaproto.RequestHeader, piec
 		return pieces[next-1].batches * len(s.batch)
 	})
 	w.EndFrame(start, total)
-	bufs := s.spans(w.Bytes(), cuts, pieces)
 	s.sent.Add(int64(total))
-	_, err := bufs.WriteTo(c)
-	return err
-}
-
-func (s *Source) spans(head []byte, cuts []int, pieces []piece) net.Buffers {
-	var bufs net.Buffers
-	at := 0
-	for i, p := range pieces {
-		bufs = append(bufs, head[at:cuts[i]])
-		at = cuts[i]
-		bases := make([]byte, 8*p.batches)
-		for k := range p.batches {
-			base := bases[8*k : 8*k+8]
-			binary.BigEndian.PutUint64(base, uint64(p.offset+int64(k)*s.count))
-			bufs = append(bufs, base, s.batch[8:])
-		}
-	}
-	return append(bufs, head[at:])
+	return ses.reel.play(c, w.Bytes(), cuts, pieces)
 }

@@ -26,12 +26,17 @@ type Config struct {
 	Topic      string
 	Partitions int
 	RecordSize int            // bytes of a record's value
-	BatchSize  int            // bytes of one record batch, about
+	BatchSize  int            // most bytes of one record batch before compression; one record always fits
 	Codec      compress.Codec // of the batches
 	ChunkBytes int            // most bytes of one partition in an answer
 	// Records is how many records each partition holds; with Grow it is where
-	// the partition begins.
+	// the partition begins. Bytes is the same in bytes of record batches, and is
+	// added to it.
 	Records int64
+	Bytes   int64
+	// Advertise is the address that Metadata names, where clients come through a
+	// proxy; empty: the source's own.
+	Advertise string
 	// Producer, when set, is in every batch. With Transactional its
 	// transaction is open from the first batch on and never ends.
 	Producer      *batch.Producer
@@ -45,6 +50,7 @@ type Source struct {
 	id    kafkaproto.TopicID
 	batch []byte // one batch at offset 0
 	count int64  // records in it
+	plain int    // bytes of it before compression
 	high  []atomic.Int64
 
 	listener net.Listener
@@ -63,7 +69,7 @@ func Start(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	for i := range s.high {
-		s.high[i].Store(cfg.Records / s.count * s.count)
+		s.high[i].Store((cfg.Records/s.count + cfg.Bytes/int64(len(s.batch))) * s.count)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,18 +83,12 @@ func Start(cfg Config) (*Source, error) {
 // can builds the batch that is sent.
 func (s *Source) can() error {
 	b := batch.Builder{LeaderEpoch: s.cfg.LeaderEpoch, Codec: s.cfg.Codec, Producer: s.cfg.Producer, Transactional: s.cfg.Transactional}
-	value := make([]byte, s.cfg.RecordSize)
-	for i := range value {
-		value[i] = byte(i * 7)
-	}
-	for n := 0; n == 0 || n < s.cfg.BatchSize; n += s.cfg.RecordSize + 10 {
-		b.Add(batch.Record{Value: value, Timestamp: 1_700_000_000_000})
-	}
+	Fill(&b, s.cfg.RecordSize, s.cfg.BatchSize)
 	out, err := b.Build(nil)
 	if err != nil {
 		return fmt.Errorf("build the canned batch: %w", err)
 	}
-	s.batch, s.count = out, int64(batch.View(out).Count())
+	s.batch, s.count, s.plain = out, int64(batch.View(out).Count()), b.Len()
 	return nil
 }
 
@@ -98,9 +98,11 @@ func (s *Source) Addr() string { return s.listener.Addr().String() }
 // TopicID is the topic's id.
 func (s *Source) TopicID() kafkaproto.TopicID { return s.id }
 
-// BatchBytes and BatchRecords are the size of one canned batch.
+// BatchBytes and BatchRecords are the size of one canned batch; PlainBytes is what
+// it would be without compression.
 func (s *Source) BatchBytes() int     { return len(s.batch) }
 func (s *Source) BatchRecords() int64 { return s.count }
+func (s *Source) PlainBytes() int     { return s.plain }
 
 // TotalBytes is what all partitions hold.
 func (s *Source) TotalBytes() int64 {
@@ -160,7 +162,7 @@ func (s *Source) serve(c net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	r := bufio.NewReaderSize(c, 64<<10)
-	session := newSession()
+	session := s.newSession()
 	var frame []byte
 	for {
 		var prefix [4]byte

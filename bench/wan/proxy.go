@@ -1,6 +1,7 @@
 package wan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -41,34 +42,21 @@ type Proxy struct {
 	closed bool
 }
 
-// Listen begins to accept on a free port of the loopback interface. Connections that
-// come before Forward has named a target are closed.
-func Listen(cfg Config) (*Proxy, error) {
+// Listen begins to accept on addr; empty is a free port of the loopback interface.
+// Connections that come before Forward has named a target are closed.
+func Listen(addr string, cfg Config) (*Proxy, error) {
 	if cfg.RTT < 0 || cfg.Rate < 0 {
 		return nil, fmt.Errorf("start a way with round trip %v and rate %v bit/s: want 0 or more", cfg.RTT, cfg.Rate)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", cmp.Or(addr, "127.0.0.1:0"))
 	if err != nil {
 		return nil, fmt.Errorf("start a way: %w", err)
 	}
-	return serve(cfg, l), nil
-}
-
-// ListenAt is Listen on an address that somebody has named already.
-func ListenAt(addr string, cfg Config) (*Proxy, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("start a way: %w", err)
-	}
-	return serve(cfg, l), nil
-}
-
-func serve(cfg Config, l net.Listener) *Proxy {
 	p := &Proxy{cfg: cfg, listener: l, there: newLine(cfg.RTT/2, cfg.Rate), back: newLine(cfg.RTT-cfg.RTT/2, cfg.Rate),
 		begin: time.Now(), stopped: make(chan struct{}), pairs: map[*pair]struct{}{}}
 	p.slabs.New = func() any { b := make([]byte, readBytes); return &b }
 	p.wg.Go(p.accept)
-	return p
+	return p, nil
 }
 
 // Addr is where clients connect.

@@ -115,7 +115,7 @@ func far(t *testing.T, cfg Config, server func(*net.TCPConn)) *net.TCPConn {
 		defer c.Close()
 		server(c.(*net.TCPConn))
 	})
-	p, err := Listen(cfg)
+	p, err := Listen("", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestResetGoesThrough(t *testing.T) {
 }
 
 func TestNobodyIsThere(t *testing.T) {
-	p, err := Listen(Config{})
+	p, err := Listen("", Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,17 +235,17 @@ func TestNobodyIsThere(t *testing.T) {
 	if n, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, net.ErrClosed) || n != 0 {
 		t.Errorf("read %d bytes of nobody: %v", n, err)
 	}
-	if _, err := Listen(Config{RTT: -1}); err == nil {
+	if _, err := Listen("", Config{RTT: -1}); err == nil {
 		t.Error("a round trip into the past")
 	}
-	if _, err := ListenAt("127.0.0.1:1x", Config{}); err == nil {
+	if _, err := Listen("127.0.0.1:1x", Config{}); err == nil {
 		t.Error("listens nowhere")
 	}
 }
 
 // Close does not wait for what is under way.
 func TestCloseForgets(t *testing.T) {
-	p, err := Listen(Config{RTT: time.Hour})
+	p, err := Listen("", Config{RTT: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
