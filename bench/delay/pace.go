@@ -24,7 +24,7 @@ func Pace(ctx context.Context, step, d time.Duration, send func(i int, late time
 	begin := measure.Now()
 	for i := 0; ; i++ {
 		due := time.Duration(i) * step
-		if due >= d || !sleepUntil(ctx, begin+int64(due)) {
+		if due >= d || !SleepUntil(ctx, begin+int64(due)) {
 			return i
 		}
 		send(i, max(0, time.Duration(measure.Now()-begin)-due))
@@ -34,8 +34,8 @@ func Pace(ctx context.Context, step, d time.Duration, send func(i int, late time
 // nap is the longest sleep that does not look whether its context has ended.
 const nap = 20 * time.Millisecond
 
-// sleepUntil sleeps up to an instant of measure.Now, and says false when ctx ended.
-func sleepUntil(ctx context.Context, at int64) bool {
+// SleepUntil sleeps up to an instant of measure.Now, and says false when ctx ended first.
+func SleepUntil(ctx context.Context, at int64) bool {
 	for ctx.Err() == nil {
 		now := measure.Now()
 		if now >= at {
