@@ -1,6 +1,8 @@
 // Command umbra-bench measures umbra from outside.
 //
 //	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
+//	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
+//	umbra-bench consume the broker beside Apache Kafka: consuming
 //	umbra-bench compare what changed between two runs of a bench
 //
 // The hidden commands are parts of a bench that run as processes of their own; see
@@ -68,9 +70,12 @@ func newRoot() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newLink(),
+		newProduce(),
+		newConsume(),
 
 		newPart(process.SourceCommand),
 		newPart(process.DiscardCommand),
+		newLoad(),
 	}
 }
 

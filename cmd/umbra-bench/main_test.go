@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"umbra/bench/process"
+	"umbra/bench/traffic/load"
 )
 
 func TestSize(t *testing.T) {
@@ -87,7 +88,7 @@ func TestPartsAreHidden(t *testing.T) {
 		}
 	}
 	slices.Sort(hidden)
-	if !slices.Equal(hidden, []string{process.DiscardCommand, process.SourceCommand}) {
+	if !slices.Equal(hidden, []string{process.DiscardCommand, load.Command, process.SourceCommand}) {
 		t.Errorf("hidden: %q", hidden)
 	}
 }

@@ -1,0 +1,98 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"umbra/bench/cluster"
+	"umbra/bench/report"
+	"umbra/bench/traffic/load"
+)
+
+// produce measures producing.
+func (r *run) produce(ctx context.Context, out *Report) error {
+	return r.each(ctx, out, func(ctx context.Context, s *system, c cell) (got Round, err error) {
+		if got.Paced, err = r.onFresh(ctx, s, load.Steady, c); err == nil {
+			got.Full, err = r.onFresh(ctx, s, load.Flat, c)
+		}
+		return got, err
+	})
+}
+
+// fresh measures a load on an empty topic.
+func (r *run) onFresh(ctx context.Context, s *system, kind load.Kind, c cell) (out Sample, err error) {
+	j := r.job(s, kind, c)
+	if kind == load.Tail {
+		j.Partitions = max(r.Partitions, c.conns) // every reader has one to itself: one batch, one read
+	}
+	if j.Topic, err = s.fresh(ctx, j.Partitions); err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, s.Drop(context.WithoutCancel(ctx), j.Topic)) }()
+	return r.measure(ctx, s, j)
+}
+
+// consume measures consuming: every batch size has a topic of its own at every system.
+func (r *run) consume(ctx context.Context, out *Report) (err error) {
+	type key struct {
+		*system
+		batch int
+	}
+	topics := map[key]string{}
+	for _, s := range r.systems {
+		for _, b := range r.Batches {
+			topic := fmt.Sprintf("umbra-bench-%s-read-%d", s.name, b)
+			shape := cluster.Shape{Partitions: r.Partitions, Record: r.Record, Batch: b * r.Record, Bytes: r.Bytes}
+			if _, err := s.Fill(ctx, topic, shape, r.Line); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			topics[key{s, b}] = topic
+			defer func() { err = errors.Join(err, s.Drop(context.WithoutCancel(ctx), topic)) }()
+		}
+	}
+	return r.each(ctx, out, func(ctx context.Context, s *system, c cell) (got Round, err error) {
+		if got.Paced, err = r.onFresh(ctx, s, load.Tail, c); err != nil {
+			return got, err
+		}
+		j := r.job(s, load.Read, c)
+		j.Topic = topics[key{s, c.batch}]
+		got.Full, err = r.measure(ctx, s, j)
+		return got, err
+	})
+}
+
+// remark says what a reader must know beside the figures.
+func (out *Report) remark(o Options) {
+	var r report.Remarks
+	ran := func(system string) bool {
+		for _, c := range out.Cells {
+			if c.System == system && len(c.Rounds) > 0 {
+				return true
+			}
+		}
+		return false
+	}
+	if o.Bench == Produce {
+		for _, p := range promises() {
+			if ran(p[0]) {
+				r.Say("%s: %s", p[0], p[1])
+			}
+		}
+		r.Say("batches of one producer are sent without idempotence, %d requests under way on a connection in the closed loop", o.Inflight)
+	} else {
+		r.Say("what is read from the start lies in memory: each system's page cache, or its own buffers, as far as it has them")
+		r.Say("a reader at the end has its partition to itself; both systems show a batch to readers before it is fsynced")
+	}
+	var d report.Disturbance
+	for _, c := range out.Cells {
+		for i := range c.Rounds {
+			d.Look(fmt.Sprintf("%s %s round %d", c.System, c.point(), i+1), &c.Rounds[i].Paced.Window, &c.Rounds[i].Full.Window)
+		}
+	}
+	if d.Dirty() {
+		r.Say("%s", d.String())
+	}
+	r.Place(out.Env)
+	out.Remarks = r.Lines()
+}

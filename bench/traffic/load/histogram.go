@@ -1,0 +1,160 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"umbra/bench/delay"
+)
+
+// longest is the largest latency told apart; what is longer counts as this.
+const longest = 10 * time.Minute
+
+// Histogram is a distribution of times with three digits from 1 us on. The zero
+// Histogram is empty. It crosses processes and reports in HdrHistogram's own
+// compressed form.
+type Histogram struct {
+	h *hdrhistogram.Histogram
+}
+
+func (h *Histogram) get() *hdrhistogram.Histogram {
+	if h.h == nil {
+		h.h = hdrhistogram.New(1, longest.Microseconds(), 3)
+	}
+	return h.h
+}
+
+// Add records one time.
+func (h *Histogram) Add(d time.Duration) {
+	if err := h.get().RecordValue(min(max(0, d), longest).Microseconds()); err != nil {
+		panic("BUG: a latency outside of its histogram: " + err.Error())
+	}
+}
+
+// Merge adds what o holds.
+func (h *Histogram) Merge(o Histogram) {
+	if o.h != nil {
+		h.get().Merge(o.h)
+	}
+}
+
+// Count is how many times were recorded.
+func (h Histogram) Count() int64 {
+	if h.h == nil {
+		return 0
+	}
+	return h.h.TotalCount()
+}
+
+// At is the q-th quantile, 0 to 1, in milliseconds; 0 of an empty one.
+func (h Histogram) At(q float64) float64 {
+	if h.Count() == 0 {
+		return 0
+	}
+	return float64(h.h.ValueAtQuantile(100*q)) / 1000
+}
+
+// Summary is the usual quantiles.
+func (h Histogram) Summary() delay.Summary {
+	if h.Count() == 0 {
+		return delay.Summary{}
+	}
+	return delay.Summary{Count: h.Count(), P50: h.At(0.5), P99: h.At(0.99), P999: h.At(0.999), Max: float64(h.h.Max()) / 1000}
+}
+
+// Curve is points of a chart of quantiles: X is 1/(1-quantile), Y milliseconds. It
+// ends where fewer than ten times lie above.
+func (h Histogram) Curve() (x, y []float64) {
+	for decade := 1.0; ; decade *= 10 {
+		for _, m := range []float64{1, 2, 4, 10. / 1.5} {
+			at := decade * m
+			if at*10 > float64(h.Count()) {
+				return x, y
+			}
+			if at > 1 {
+				x, y = append(x, at), append(y, h.At(1-1/at))
+			}
+		}
+	}
+}
+
+// MarshalJSON writes the compressed form, null for an empty one.
+func (h Histogram) MarshalJSON() ([]byte, error) {
+	if h.Count() == 0 {
+		return []byte("null"), nil
+	}
+	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return nil, fmt.Errorf("encode a histogram: %w", err)
+	}
+	return json.Marshal(string(b))
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (h *Histogram) UnmarshalJSON(b []byte) error {
+	var text *string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf("read a histogram: %w", err)
+	}
+	h.h = nil
+	if text == nil {
+		return nil
+	}
+	got, err := hdrhistogram.Decode([]byte(*text))
+	if err != nil {
+		return fmt.Errorf("read a histogram: %w", err)
+	}
+	h.h = got
+	return nil
+}
+
+// ledger gathers what the connections of a load see. Any goroutine may call it.
+type ledger struct {
+	mu      sync.Mutex
+	keep    bool // samples
+	out     Result
+	failure error
+}
+
+// batch records one batch that was acknowledged or read.
+func (l *ledger) batch(due int64, latency time.Duration, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out.Batches++
+	l.out.Bytes += int64(bytes)
+	l.latencyLocked(due, latency)
+}
+
+func (l *ledger) latencyLocked(due int64, latency time.Duration) {
+	l.out.Latency.Add(latency)
+	if l.keep {
+		l.out.Samples = append(l.out.Samples, Sample{due, latency})
+	}
+}
+
+// fail keeps the first error.
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failure == nil {
+		l.failure = err
+	}
+}
+
+// result is everything, when nobody records any more.
+func (l *ledger) result() (Result, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out, l.failure
+}
+
+// sentLate records how far behind its time a batch was sent.
+func (l *ledger) sentLate(late time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out.Late.Add(late)
+}
