@@ -1,6 +1,7 @@
 // Command umbra-bench measures umbra from outside.
 //
 //	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
+//	umbra-bench peers   umbra beside MirrorMaker 2, Kafka's own replication and a plain program
 //	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
 //	umbra-bench consume the broker beside Apache Kafka: consuming
 //	umbra-bench compare what changed between two runs of a bench
@@ -70,11 +71,13 @@ func newRoot() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newLink(),
+		newPeers(),
 		newProduce(),
 		newConsume(),
 
 		newPart(process.SourceCommand),
 		newPart(process.DiscardCommand),
+		newCopy(),
 		newLoad(),
 	}
 }

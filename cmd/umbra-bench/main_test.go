@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"umbra/bench/peers"
 	"umbra/bench/process"
 	"umbra/bench/traffic/load"
 )
@@ -88,7 +89,7 @@ func TestPartsAreHidden(t *testing.T) {
 		}
 	}
 	slices.Sort(hidden)
-	if !slices.Equal(hidden, []string{process.DiscardCommand, load.Command, process.SourceCommand}) {
+	if !slices.Equal(hidden, []string{peers.CopyCommand, process.DiscardCommand, load.Command, process.SourceCommand}) {
 		t.Errorf("hidden: %q", hidden)
 	}
 }

@@ -113,27 +113,53 @@ type connectorState struct {
 	Trace string `json:"trace"`
 }
 
-// Running waits until a connector runs and at least so many tasks of it do.
-func (w *Worker) Running(ctx context.Context, name string, tasks int) error {
+// AwaitTasks waits until a connector runs and at least so many tasks of it do. One that
+// failed is an error at once.
+func (w *Worker) AwaitTasks(ctx context.Context, name string, tasks int) error {
 	return w.until(ctx, "wait for connector "+name, func() error {
-		var s connectorStatus
-		if err := w.rest(ctx, http.MethodGet, "/connectors/"+name+"/status", nil, &s); err != nil {
+		s, err := w.status(ctx, name)
+		if err != nil {
 			return err
 		}
-		running := 0
-		for _, t := range append(s.Tasks, s.Connector) {
-			if t.State == "FAILED" {
-				return &finalError{fmt.Errorf("it failed: %.600s", t.Trace)}
-			}
-			if t.State == "RUNNING" {
-				running++
-			}
-		}
-		if running < tasks+1 {
-			return fmt.Errorf("it is %s with %d tasks, %d of all run", s.Connector.State, len(s.Tasks), running)
+		if n := s.count("RUNNING"); n < tasks+1 {
+			return fmt.Errorf("it is %s with %d tasks, %d of all run", s.Connector.State, len(s.Tasks), n)
 		}
 		return nil
 	})
+}
+
+// Failure is what a connector or one of its tasks failed with; nil while none did.
+func (w *Worker) Failure(ctx context.Context, name string) error {
+	_, err := w.status(ctx, name)
+	return err
+}
+
+func (w *Worker) status(ctx context.Context, name string) (s connectorStatus, err error) {
+	if err := w.rest(ctx, http.MethodGet, "/connectors/"+name+"/status", nil, &s); err != nil {
+		return s, err
+	}
+	for _, t := range s.all() {
+		if t.State == "FAILED" {
+			return s, &finalError{fmt.Errorf("connector %s failed: %.600s", name, t.Trace)}
+		}
+	}
+	return s, nil
+}
+
+// all are the connector and its tasks.
+func (s *connectorStatus) all() []connectorState {
+	return append([]connectorState{s.Connector}, s.Tasks...)
+}
+
+// count is how many of all are in a state.
+func (s *connectorStatus) count(state string) int {
+	n := 0
+	for _, t := range s.all() {
+		if t.State == state {
+			n++
+		}
+	}
+	return n
 }
 
 // Delete takes a connector away and returns when it is gone; one that is not

@@ -65,7 +65,7 @@ func TestExtraBrokerAndMirrorMaker(t *testing.T) {
 		if err := w.Put(ctx, name, m.Config()); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Running(ctx, name, m.Tasks()); err != nil {
+		if err := w.AwaitTasks(ctx, name, m.Tasks()); err != nil {
 			t.Fatal(err)
 		}
 		await("both partitions are copied", func() bool {
