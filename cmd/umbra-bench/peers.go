@@ -81,7 +81,9 @@ func (f *peersFlags) flagSet() *pflag.FlagSet {
 
 // shrink sets what --short stands for, where nothing else was asked for.
 func (f *peersFlags) shrink(fs *pflag.FlagSet) {
-	f.unless(fs, "system", func() { f.options.Systems = []string{peers.Umbra, peers.MM2Tuned, peers.Follower, peers.Go, peers.Discard} })
+	f.unless(fs, "system", func() {
+		f.options.Systems = []string{peers.Umbra, peers.MM2Tuned, peers.Follower, peers.Go, peers.Discard}
+	})
 	f.unless(fs, "record", func() { f.records = []string{"1KiB"} })
 	f.unless(fs, "bytes", func() { f.bytes = 128 << 20 })
 	f.unless(fs, "warm-ups", func() { f.options.WarmUps = 1 })
