@@ -18,6 +18,10 @@ import (
 // kills is how often umbra dies in TestExactPrefixUnderFaults.
 const kills = 50
 
+// tearEvery: after every so many kills an append is broken off in its middle. A kill
+// alone hardly ever does that: the kernel ends the writes it was given.
+const tearEvery = 5
+
 // While three producers write to a cluster of three, the source's leader dies and
 // returns, connections are reset in mid-frame, and umbra is killed over and over: what
 // umbra holds is always an exact prefix, and in the end it is everything.
@@ -66,8 +70,15 @@ func TestExactPrefixUnderFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		disk.inspect(t, acked)
+		torn, from := "", int64(0)
+		if round%tearEvery == tearEvery-1 {
+			torn, from = disk.tear(t, compared)
+		}
 		if _, err := d.Start(ctx); err != nil {
 			t.Fatal(err)
+		}
+		if torn != "" {
+			saysCut(t, d, torn, from)
 		}
 		for p := range compared {
 			compared[p] = checkPrefix(t, ctx, src, dst, topic, int32(p), compared[p])
@@ -95,9 +106,12 @@ func TestExactPrefixUnderFaults(t *testing.T) {
 	if resets == 0 {
 		t.Error("no connection was reset")
 	}
-	t.Logf("%d kills came while acknowledged records were not on umbra's disk yet, %d left bytes of an unfinished batch", disk.behind, disk.torn)
+	t.Logf("%d kills came while acknowledged records were not on umbra's disk yet, %d left bytes of an unfinished batch; %d appends were broken off in their middle", disk.behind, disk.torn, disk.cut)
 	if disk.behind == 0 {
 		t.Error("no kill came while umbra had work to do")
+	}
+	if disk.cut == 0 {
+		t.Error("no append was broken off in its middle")
 	}
 }
 

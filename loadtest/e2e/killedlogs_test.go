@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"umbra/loadtest/umbra"
@@ -21,13 +23,21 @@ type killedLogs struct {
 	files []string // the first segment of each partition; the load does not fill it
 	whole []int64  // up to where each file was found to be whole batches
 	last  []int64  // the last offset in them
+	fresh []added  // the last batch since the look before; size 0: none came
 
 	behind int // kills that came while acknowledged records were not on disk
 	torn   int // kills that left other bytes than zeros behind the last whole batch
+	cut    int // appends that tear broke off
+}
+
+// added is a whole batch and what stood before it.
+type added struct {
+	size         int64
+	base, before int64 // its first offset, and the last one of the batch before
 }
 
 func newKilledLogs(d *umbra.Daemon, topic string, partitions int) *killedLogs {
-	k := &killedLogs{whole: make([]int64, partitions), last: make([]int64, partitions)}
+	k := &killedLogs{whole: make([]int64, partitions), last: make([]int64, partitions), fresh: make([]added, partitions)}
 	for p := range partitions {
 		k.files = append(k.files, filepath.Join(d.DataDir(), "logs", fmt.Sprintf("%s-%d", topic, p), fmt.Sprintf("%020d.log", 0)))
 		k.last[p] = -1
@@ -68,14 +78,16 @@ func (k *killedLogs) read(p int) (unfinished bool, err error) {
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(io.NewSectionReader(f, k.whole[p], 1<<40), 1<<20)
+	k.fresh[p] = added{}
 	for {
-		size, last, err := wholeBatch(in)
+		size, base, last, err := wholeBatch(in)
 		if err != nil {
 			return false, err
 		}
 		if size == 0 {
 			break
 		}
+		k.fresh[p] = added{int64(size), base, k.last[p]}
 		k.whole[p] += int64(size)
 		k.last[p] = last
 	}
@@ -92,9 +104,56 @@ func (k *killedLogs) read(p int) (unfinished bool, err error) {
 	return false, nil
 }
 
-// wholeBatch reads one record batch and its last offset; size 0 when what comes is not a
+// tear makes the kill one that came in the middle of an append, as a power cut does: of
+// one partition's last batch, written since the last start, only the first half is on
+// disk. No reader had seen it: seen is where the partitions ended when they were last
+// compared. It returns the file and where the batch began, or "" when nothing fits.
+func (k *killedLogs) tear(t *testing.T, seen []int64) (file string, from int64) {
+	t.Helper()
+	for p, b := range k.fresh {
+		if b.size == 0 || b.base < seen[p] {
+			continue
+		}
+		f, err := os.OpenFile(k.files[p], os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt(make([]byte, b.size/2), k.whole[p]-b.size/2)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		k.whole[p] -= b.size
+		k.last[p], k.fresh[p] = b.before, added{}
+		k.cut++
+		return k.files[p], k.whole[p]
+	}
+	return "", 0
+}
+
+// saysCut fails the test unless the daemon's log tells that recovery cut the file there.
+func saysCut(t *testing.T, d *umbra.Daemon, file string, from int64) {
+	t.Helper()
+	text, err := os.ReadFile(d.LogFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var e struct {
+			Msg   string `json:"msg"`
+			File  string `json:"file"`
+			From  int64  `json:"from"`
+			Bytes int64  `json:"bytes"`
+		}
+		if json.Unmarshal([]byte(line), &e) == nil && strings.HasPrefix(e.Msg, "cut off the end of a segment") && e.File == file && e.From == from && e.Bytes > 0 {
+			return
+		}
+	}
+	t.Errorf("umbra's log does not tell that recovery cut %s at %d", file, from)
+}
+
+// wholeBatch reads one record batch, its first and its last offset; size 0 when what comes is not a
 // whole one with the right checksum.
-func wholeBatch(in io.Reader) (size int, last int64, err error) {
+func wholeBatch(in io.Reader) (size int, base, last int64, err error) {
 	const head, atCRC, crcFrom = 12, 17, 21
 	short := func(err error) error {
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -104,18 +163,19 @@ func wholeBatch(in io.Reader) (size int, last int64, err error) {
 	}
 	b := make([]byte, head, 4096)
 	if _, err := io.ReadFull(in, b); err != nil {
-		return 0, 0, short(err)
+		return 0, 0, 0, short(err)
 	}
 	length := int(int32(binary.BigEndian.Uint32(b[8:])))
 	if length < 61-head || length > 64<<20 {
-		return 0, 0, nil
+		return 0, 0, 0, nil
 	}
 	b = append(b, make([]byte, length)...)
 	if _, err := io.ReadFull(in, b[head:]); err != nil {
-		return 0, 0, short(err)
+		return 0, 0, 0, short(err)
 	}
 	if crc32.Checksum(b[crcFrom:], crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(b[atCRC:]) {
-		return 0, 0, nil
+		return 0, 0, 0, nil
 	}
-	return len(b), int64(binary.BigEndian.Uint64(b)) + int64(binary.BigEndian.Uint32(b[23:])), nil
+	base = int64(binary.BigEndian.Uint64(b))
+	return len(b), base, base + int64(binary.BigEndian.Uint32(b[23:])), nil
 }
