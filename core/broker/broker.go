@@ -40,6 +40,9 @@ type Config struct {
 	// Default 100,000. The number of sessions is bounded by the broker property
 	// max.incremental.fetch.session.cache.slots.
 	SessionPartitionsMax int
+	// Linger is how long a connection that has broken the protocol may take over
+	// the responses to what came before that. Default 10 s.
+	Linger time.Duration
 	// AckWritten answers acks=all when the records are written, not when they
 	// are fsynced: a power loss can then take what one flush window held.
 	AckWritten bool
@@ -61,6 +64,9 @@ func (c Config) withDefaults() Config {
 	def(&c.ControlWorkers, 8)
 	def(&c.UnpackMax, 128<<20)
 	def(&c.SessionPartitionsMax, 100_000)
+	if c.Linger == 0 {
+		c.Linger = 10 * time.Second
+	}
 	if c.FrameBytesMax == 0 {
 		c.FrameBytesMax = 64 << 20
 	}

@@ -51,7 +51,11 @@ type conn struct {
 	pumping      bool
 	pumpDue      bool
 
-	closed bool
+	// The end.
+	broken  error // why nothing more is read; what came before it is still answered
+	endDue  bool  // the end stands in order
+	lingers *shard.Timer
+	closed  bool // what is still under way ends unheard
 }
 
 func newConn(b *Broker, l *loop, sc *shard.Conn) *conn {
@@ -107,10 +111,20 @@ func (c *conn) finished(r *request) {
 	if c.closed {
 		return
 	}
-	for c.order.len() > 0 && c.order.front().done {
-		c.write(c.order.pop())
-	}
+	c.answer()
 	c.pumpSoon()
+}
+
+// answer writes the responses that are next in order.
+func (c *conn) answer() {
+	for !c.closed && c.order.len() > 0 && c.order.front().done {
+		r := c.order.pop()
+		if r.last {
+			c.end()
+			return
+		}
+		c.write(r)
+	}
 }
 
 func (c *conn) write(r *request) {
@@ -160,10 +174,12 @@ func (c *conn) pump() {
 		f := c.waiting.pop()
 		c.waitingBytes -= f.size
 		if err := c.begin(f.mem, f); err != nil {
+			c.dropWaiting()
 			c.closeWith(err)
 			return
 		}
 	}
+	c.endInOrder()
 	c.readOn()
 }
 
@@ -176,14 +192,45 @@ func apiKeyOf(b []byte) int16 {
 }
 
 // closeWith ends the connection for a reason that is the client's doing, or
-// that the protocol gives no other way to tell.
+// that the protocol gives no other way to tell. Nothing more is read. What waits
+// and what is under way came before it and is answered first, as in Kafka, which
+// looks at one request at a time; Config.Linger bounds that.
 func (c *conn) closeWith(err error) {
-	if c.closed {
+	if c.closed || c.broken != nil {
 		return
 	}
 	c.loop.stats.ClosedProtocol++
 	c.loop.logs.say(c.broker.log, c.broker.now(), "client connection closed", "client", c.sc.RemoteAddr().String(), "reason", err)
-	c.sc.Close(err)
+	c.broken = err
+	c.sc.Pause()
+	c.dropInput()
+	c.lingers = c.loop.shard.After(c.broker.cfg.Linger, func() {
+		c.sc.Close(err)
+		c.shut()
+	})
+	c.endInOrder()
+}
+
+// endInOrder puts the end of a broken connection behind all that is still to be
+// answered, once that is begun.
+func (c *conn) endInOrder() {
+	if c.broken == nil || c.closed || c.endDue || c.waiting.len() > 0 {
+		return
+	}
+	c.endDue = true
+	c.order.push(&request{done: true, last: true})
+	c.answer()
+}
+
+// end closes a broken connection when the client has taken what was written.
+// Its queue counts as queued until then.
+func (c *conn) end() {
+	err := c.broken
+	if c.sc.QueuedBytes() > 0 {
+		c.sc.OnDrained(func() { c.sc.Close(err) })
+	} else {
+		c.sc.Close(err)
+	}
 	c.shut()
 }
 
@@ -193,6 +240,8 @@ func (c *conn) Closed(err error) {
 		c.broker.log.Debug("client connection ended", "client", c.sc.RemoteAddr().String(), "reason", err)
 	}
 	c.shut()
+	c.drained()
+	c.lingers.Stop()
 	c.loop.stats.ConnsOpen--
 }
 
@@ -202,15 +251,8 @@ func (c *conn) shut() {
 		return
 	}
 	c.closed = true
-	if c.frame != nil {
-		c.frame.release(c.loop)
-		c.frame = nil
-	}
-	for c.waiting.len() > 0 {
-		c.waiting.pop().release(c.loop)
-	}
-	c.left = nil
-	c.drained()
+	c.dropInput()
+	c.dropWaiting()
 	if c.fetching != nil {
 		c.fetching.cancel()
 	}
@@ -220,5 +262,23 @@ func (c *conn) shut() {
 			s.Release()
 		}
 		r.out = nil
+	}
+}
+
+// dropInput lets go of what has arrived in part.
+func (c *conn) dropInput() {
+	if c.frame != nil {
+		c.frame.release(c.loop)
+		c.frame = nil
+	}
+	c.left = nil
+}
+
+// dropWaiting lets go of requests that came and will not be begun.
+func (c *conn) dropWaiting() {
+	for c.waiting.len() > 0 {
+		f := c.waiting.pop()
+		c.waitingBytes -= f.size
+		f.release(c.loop)
 	}
 }

@@ -30,7 +30,7 @@ const scratchTight = 4 << 10
 
 // Received takes n bytes that lie as Buffers said.
 func (c *conn) Received(n int) error {
-	if c.closed {
+	if c.closed || c.broken != nil {
 		return nil
 	}
 	in := c.loop.scratch
@@ -48,7 +48,7 @@ func (c *conn) Received(n int) error {
 // consume goes on with the frame under way and then with what in (borrowed)
 // holds. What cannot be taken now is kept in left, and reading stops.
 func (c *conn) consume(in []byte) error {
-	for !c.closed {
+	for !c.closed && c.broken == nil {
 		switch {
 		case c.full():
 			c.keep(in)
@@ -145,7 +145,7 @@ func (c *conn) starve(in []byte) {
 
 // readOn takes what was kept and reads again, if nothing is against it.
 func (c *conn) readOn() {
-	if c.closed || c.starving || c.full() || !c.sc.Paused() {
+	if c.closed || c.broken != nil || c.starving || c.full() || !c.sc.Paused() {
 		return
 	}
 	in := c.left
@@ -154,7 +154,7 @@ func (c *conn) readOn() {
 		c.closeWith(err)
 		return
 	}
-	if !c.closed && !c.starving && !c.full() {
+	if !c.closed && c.broken == nil && !c.starving && !c.full() {
 		c.sc.Resume()
 	}
 }

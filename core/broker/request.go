@@ -24,10 +24,10 @@ type request struct {
 	frame  *frame            // owns the body's bytes, nil when they lie in the loop's scratch
 	began  time.Time         // when the request was begun, monotonic
 
-	done  bool
-	quiet bool // done without a response
-	held  bool // holds back the requests behind it
-	out   []buf.Span
+	done bool
+	held bool // holds back the requests behind it
+	last bool // the connection ends here; nothing behind it is answered
+	out  []buf.Span
 }
 
 // version is the request's API version, which the table has accepted.
@@ -84,15 +84,14 @@ func (r *request) replySpans(spans ...buf.Span) {
 }
 
 // noReply ends the request without a response (acks=0).
-func (r *request) noReply() {
-	r.quiet = true
-	r.finish()
-}
+func (r *request) noReply() { r.finish() }
 
-// fail ends the request by closing its connection: the only answer where the
-// protocol has no other. The reason is logged, rate-limited.
+// fail ends the request by closing its connection behind the responses to those
+// before it: the only answer where the protocol has no other. The reason is
+// logged, rate-limited.
 func (r *request) fail(err error) {
-	r.quiet = true
+	r.last = true
+	r.conn.dropWaiting()
 	api, _ := kafkaproto.Lookup(r.header.Key)
 	r.conn.closeWith(fmt.Errorf("%s v%d request: %w", api.Name, r.header.Version, err))
 	r.finish()
