@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"umbra/bench/delay"
@@ -29,6 +30,9 @@ func (s *stage) delays(ctx context.Context, systems map[string]system, rate floa
 		}
 		s.Say("delay at %.0f MB/s, %s", rate/1e6, title(names[i]))
 		d, err := s.delay(ctx, sys, names[i], rate)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			d, err = &Delay{System: names[i], Rate: rate, Failed: strings.Join(strings.Fields(err.Error()), " ")}, nil
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", names[i], err)
 		}

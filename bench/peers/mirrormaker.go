@@ -72,8 +72,11 @@ func (m *mirroring) forget(ctx context.Context, connector, topic string) error {
 	return m.target.drop(ctx, topic)
 }
 
-// broken adds to an error what the worker says.
+// broken adds to an error what the worker says. An interrupt is no error of its.
 func (m *mirroring) broken(ctx context.Context, connector string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
 	ctx, cancel := within(ctx)
 	defer cancel()
 	w := m.workers[m.name]

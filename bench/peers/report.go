@@ -47,6 +47,7 @@ type Delay struct {
 	Difference delay.Summary  `json:"difference"` // copy less source, percentile by percentile
 	Late       delay.Summary  `json:"late"`       // of the generator behind its timetable
 	Window     measure.Window `json:"window"`
+	Failed     string         `json:"failed,omitempty"` // why there is nothing: it did not keep up
 
 	sourceCurve, copyCurve Curve // for the picture
 }
@@ -69,7 +70,9 @@ func (r *Report) settle(o Options) {
 		r.Charts = append(r.Charts, c.chart())
 	}
 	for _, d := range r.Delays {
-		r.Figures = append(r.Figures, d.figures()...)
+		if d.Failed == "" {
+			r.Figures = append(r.Figures, d.figures()...)
+		}
 	}
 	for _, rate := range o.Rates {
 		if c, ok := r.quantiles(rate); ok {
@@ -241,7 +244,7 @@ func (r *Report) quantiles(rate float64) (report.Chart, bool) {
 	c := report.Chart{ID: fmt.Sprintf("peers-delay-%.0f", rate/1e6), Kind: report.Quantiles, X: "1/(1-quantile)", Y: "delay, ms", LogY: true,
 		Title: fmt.Sprintf("Delay from the source's acknowledgement to readable, %.0f MB/s", rate/1e6)}
 	for _, d := range r.Delays {
-		if d.Rate != rate {
+		if d.Rate != rate || d.Failed != "" {
 			continue
 		}
 		if len(c.Series) == 0 {

@@ -117,6 +117,7 @@ func full() *Report {
 		}
 		r.Delays = append(r.Delays, d)
 	}
+	r.Delays = append(r.Delays, &Delay{System: MM2Tuned, Rate: 1e6, Failed: "observe the copy: partition 3 is at 1 and not at 9"})
 	r.settle(good())
 	return r
 }

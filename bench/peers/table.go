@@ -65,6 +65,10 @@ func (r *Report) delays(b *strings.Builder) {
 	t := report.Columns(b)
 	fmt.Fprintln(t, "MB/S\tSYSTEM\tREAD AT\tP50\tP99\tP99.9\tMAX\tSAMPLES\t\t")
 	for _, d := range r.Delays {
+		if d.Failed != "" {
+			fmt.Fprintf(t, "%.0f\t%s\tthe copy\t-\t-\t-\t-\t0\tdid not keep up\t\n", d.Rate/1e6, title(d.System))
+			continue
+		}
 		row := func(rate, system, at string, s delay.Summary, mark string) {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%s\t\n", rate, system, at, s.P50, s.P99, s.P999, s.Max, s.Count, mark)
 		}
@@ -141,6 +145,10 @@ func (r *Report) disturbed(say *report.Remarks) {
 	}
 	for _, d := range r.Delays {
 		var x report.Disturbance
+		if d.Failed != "" {
+			say.Say("%s did not keep up with %.0f MB/s: %s", title(d.System), d.Rate/1e6, d.Failed)
+			continue
+		}
 		x.Look(fmt.Sprintf("delay at %.0f MB/s", d.Rate/1e6), &d.Window)
 		if x.Dirty() {
 			say.Say("%s: %s", title(d.System), &x)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -98,18 +99,20 @@ func (f *peersFlags) parse() (peers.Options, error) {
 	o.Bytes, o.Batch, o.Seed, o.Dir = int64(f.bytes), int(f.batch), f.seed, f.dir
 	o.DelayFor = time.Duration(f.seconds * float64(time.Second))
 	var errs []error
-	read := func(texts []string, into func(size)) {
+	read := func(name string, texts []string, into func(size)) {
 		for _, text := range texts {
 			var s size
 			if strings.TrimSpace(text) == "" {
 				continue
 			}
-			errs = append(errs, s.Set(text))
+			if err := s.Set(text); err != nil {
+				errs = append(errs, fmt.Errorf("%s %q: %w", name, text, err))
+			}
 			into(s)
 		}
 	}
-	read(f.records, func(s size) { o.Records = append(o.Records, int(s)) })
-	read(f.rates, func(s size) { o.Rates = append(o.Rates, float64(s)) })
+	read("--record", f.records, func(s size) { o.Records = append(o.Records, int(s)) })
+	read("--delay-rate", f.rates, func(s size) { o.Rates = append(o.Rates, float64(s)) })
 	if err := errors.Join(errs...); err != nil {
 		return o, err
 	}
