@@ -4,6 +4,7 @@
 //	umbra-bench peers   umbra beside MirrorMaker 2, Kafka's own replication and a plain program
 //	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
 //	umbra-bench consume the broker beside Apache Kafka: consuming
+//	umbra-bench catchup what catching up after an outage takes, and what local clients feel of it
 //	umbra-bench compare what changed between two runs of a bench
 //
 // The hidden commands are parts of a bench that run as processes of their own; see
@@ -74,6 +75,7 @@ func commands() []*cobra.Command {
 		newPeers(),
 		newProduce(),
 		newConsume(),
+		newCatchup(),
 
 		newPart(process.SourceCommand),
 		newPart(process.DiscardCommand),

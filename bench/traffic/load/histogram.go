@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -110,51 +109,4 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	}
 	h.h = got
 	return nil
-}
-
-// ledger gathers what the connections of a load see. Any goroutine may call it.
-type ledger struct {
-	mu      sync.Mutex
-	keep    bool // samples
-	out     Result
-	failure error
-}
-
-// batch records one batch that was acknowledged or read.
-func (l *ledger) batch(due int64, latency time.Duration, bytes int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out.Batches++
-	l.out.Bytes += int64(bytes)
-	l.latencyLocked(due, latency)
-}
-
-func (l *ledger) latencyLocked(due int64, latency time.Duration) {
-	l.out.Latency.Add(latency)
-	if l.keep {
-		l.out.Samples = append(l.out.Samples, Sample{due, latency})
-	}
-}
-
-// fail keeps the first error.
-func (l *ledger) fail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.failure == nil {
-		l.failure = err
-	}
-}
-
-// result is everything, when nobody records any more.
-func (l *ledger) result() (Result, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out, l.failure
-}
-
-// sentLate records how far behind its time a batch was sent.
-func (l *ledger) sentLate(late time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out.Late.Add(late)
 }

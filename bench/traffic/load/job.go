@@ -91,7 +91,8 @@ type Result struct {
 	Bytes   int64         `json:"bytes"` // of record batches, acknowledged or read
 	Wall    time.Duration `json:"wall_ns"`
 	Latency Histogram     `json:"latency"`
-	Late    Histogram     `json:"late"` // of Steady and Tail: sent behind their time
+	Acked   Histogram     `json:"acked"` // of Tail: due until acknowledged
+	Late    Histogram     `json:"late"`  // of Steady and Tail: sent behind their time
 	Samples []Sample      `json:"samples,omitempty"`
 }
 
@@ -99,4 +100,5 @@ type Result struct {
 type Sample struct {
 	At      int64         `json:"at"` // measure.Now, when it was due
 	Latency time.Duration `json:"ns"`
+	Acked   time.Duration `json:"acked_ns,omitempty"` // of Tail
 }

@@ -36,7 +36,7 @@ type line struct {
 
 // openLines connects.
 func openLines(ctx context.Context, j Job) ([]*line, error) {
-	records, err := canned(j.Record, j.Batch)
+	records, err := Canned(j.Record, j.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,8 @@ func closeAll(lines []*line) {
 	}
 }
 
-// canned is the batch that is sent over and over.
-func canned(record, records int) ([]byte, error) {
+// Canned is the batch that a load sends over and over: so many records of that size.
+func Canned(record, records int) ([]byte, error) {
 	var b batch.Builder
 	now := time.Now().UnixMilli()
 	for range records {

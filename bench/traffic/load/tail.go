@@ -20,10 +20,16 @@ type tail struct {
 	readers []*plain.Reader
 
 	mu     sync.Mutex
-	acks   []delay.Ack // At is when the batch was due
+	acks   []ack
 	sights [][]delay.Sight
 	want   map[int32]int64 // ends that were acknowledged
 	seen   []map[int32]int64
+}
+
+// ack is an acknowledged batch. Its At is when it was due.
+type ack struct {
+	delay.Ack
+	took time.Duration
 }
 
 // openTail connects; the producers are no more than there are partitions.
@@ -88,10 +94,10 @@ func (t *tail) run(ctx context.Context, warm, d time.Duration, into *ledger, beg
 }
 
 func (t *tail) acked(c, n int, base, due int64) {
-	p, end := t.lines[c].partition(n), base+int64(t.j.Batch)
+	p, end, took := t.lines[c].partition(n), base+int64(t.j.Batch), time.Duration(measure.Now()-due)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.acks = append(t.acks, delay.Ack{Partition: p, End: end, At: due})
+	t.acks = append(t.acks, ack{delay.Ack{Partition: p, End: end, At: due}, took})
 	t.want[p] = max(t.want[p], end)
 }
 
@@ -149,9 +155,10 @@ func (t *tail) join(into *ledger) {
 	defer into.mu.Unlock()
 	for i, sights := range t.sights {
 		var mine []delay.Ack
+		var took []time.Duration
 		for _, a := range t.acks {
 			if _, ok := t.seen[i][a.Partition]; ok {
-				mine = append(mine, a)
+				mine, took = append(mine, a.Ack), append(took, a.took)
 			}
 		}
 		latencies, err := delay.Join(mine, sights, 0)
@@ -159,8 +166,11 @@ func (t *tail) join(into *ledger) {
 			into.failure = err
 		}
 		for n, d := range latencies {
-			into.latencyLocked(mine[n].At, d)
+			into.latencyLocked(Sample{mine[n].At, d, took[n]})
 		}
+	}
+	for _, a := range t.acks {
+		into.out.Acked.Add(a.took)
 	}
 	into.out.Batches = int64(len(t.acks))
 	into.out.Bytes = into.out.Batches * int64(t.lines[0].bytes)
