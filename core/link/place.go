@@ -94,7 +94,7 @@ func (l *Link) candidates(ctx context.Context, def *spec.Link, cl *source.Cluste
 		if !t.Shadow.Copying() || s == nil || s.Err != kafkaproto.None {
 			continue
 		}
-		if !l.cfg.Keeper.Opened(t.ID, len(t.Partitions)) {
+		if !l.cfg.Keeper.Opened(t) {
 			l.opening = moved // it wakes us; the others need not wait
 			continue
 		}

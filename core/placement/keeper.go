@@ -142,13 +142,13 @@ func (k *Keeper) Moved() <-chan struct{} {
 	return k.moved
 }
 
-// Opened reports whether the first n partitions of a topic are open, or have
-// failed to: Err tells.
-func (k *Keeper) Opened(id kafkaproto.TopicID, n int) bool {
+// Opened reports whether the partitions of a topic are open, or have failed to:
+// Err tells. What an earlier life of the topic has left open does not count.
+func (k *Keeper) Opened(t *metadata.Topic) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	p := k.known[id]
-	return p != nil && p.count >= n
+	p := k.known[t.ID]
+	return p != nil && p.sameLife(t) && p.count >= len(t.Partitions)
 }
 
 // Wait returns when the first n partitions of a topic are open or have failed

@@ -152,9 +152,9 @@ func TestManyTopicsOpenOneByOne(t *testing.T) {
 	for i := range 40 {
 		last = r.create(fmt.Sprint("t", i), 4)
 	}
-	for n := 0; !r.keeper.Opened(last.ID, 4); n++ {
+	for n := 0; !r.keeper.Opened(last); n++ {
 		moved := r.keeper.Moved()
-		if r.keeper.Opened(last.ID, 4) {
+		if r.keeper.Opened(last) {
 			break
 		}
 		select {
@@ -162,6 +162,11 @@ func TestManyTopicsOpenOneByOne(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("nothing moves and the topic is not open")
 		}
+	}
+	later := *last
+	later.Created = later.Created.Add(time.Nanosecond)
+	if r.keeper.Opened(&later) {
+		t.Error("a topic is open before it is: an earlier life of it is")
 	}
 	for _, top := range r.store.Snapshot().Topics {
 		r.wait(top.ID, 4)
