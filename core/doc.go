@@ -21,6 +21,8 @@
 //	term            the epoch of one shadow topic; every append carries it and a stale one is refused
 //	failover        cutting a shadow topic from its source and making it writable; needs no source
 //	receipt         the record of a failover: what is here, what is known to be lost
+//	fault           what stops a shadow topic, or one partition of it, until an operator resumes it; the topic is FAULTED
+//	note            what is to be known of a shadow topic that goes on; it clears by itself
 //	lag             how far the shadow is behind: records, bytes and seconds, always "as of"
 //	gap             offsets the source had dropped before they could be copied
 //	cut             batches taken off a shadow's tail because the source changed its mind

@@ -56,6 +56,18 @@ func TestDiscover(t *testing.T) {
 	f("an id since", shadow("orders", kafkaproto.TopicID{}, 3, spec.Active, ""), []source.Topic{at("orders", id1, 3, 0)}, identify, "")
 	none("stopped, deleted meanwhile", shadow("orders", id1, 3, spec.Faulted, spec.SourceRecreated))
 	none("stopped, more partitions meanwhile", shadow("orders", id1, 3, spec.Faulted, spec.CorruptSource), at("orders", id1, 5, 0))
+	half := func(name string, id kafkaproto.TopicID, partitions int) *metadata.Topic {
+		t := shadow(name, id, partitions, spec.Faulted, spec.CorruptSource)
+		t.Shadow.Faults = spec.Faults{{Partition: 1, Reason: t.Shadow.Reason}}
+		return t
+	}
+	none("a partition is stopped", half("orders", id1, 3), at("orders", id1, 3, 0))
+	none("a partition is stopped, deleted meanwhile", half("orders", id1, 3)) // what stopped it is shown, until it is resumed
+	none("a partition is stopped, hidden meanwhile", half("orders", id1, 3), at("orders", id1, 0, kafkaproto.TopicAuthorizationFailed))
+	f("a partition is stopped, more partitions", half("orders", id1, 3), []source.Topic{at("orders", id1, 5, 0)}, grow, "")
+	f("a partition is stopped, an id since", half("orders", kafkaproto.TopicID{}, 3), []source.Topic{at("orders", id1, 3, 0)}, identify, "")
+	f("a partition is stopped, created again", half("orders", id1, 3), []source.Topic{at("orders", id2, 3, 0)}, fault, spec.SourceRecreated)
+	f("a partition is stopped, fewer partitions", half("orders", id1, 3), []source.Topic{at("orders", id1, 2, 0)}, fault, spec.SourceShrunk)
 	none("filtered out", nil, at("payments", id1, 3, 0))
 	none("failed over and changed at the source", shadow("orders", id1, 3, spec.FailedOver, ""), at("orders", id2, 9, 0))
 	none("failing over, source gone", shadow("orders", id1, 3, spec.FailingOver, ""))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,6 +201,16 @@ func TestFailoverOfStoppedTopics(t *testing.T) {
 	s.eventually("the dead source does not count as reachable", func() bool { return !s.status().Reachable })
 }
 
+// seen is what the link has written down of how far its source had come.
+func (s *story) seen() string {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.setup.dir, "link", s.status().Link.ID, "seen.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // TestLossIsKnownAfterARestart: the node starts again while the source is gone;
 // lag and receipt say what was known last, and as of when.
 func TestLossIsKnownAfterARestart(t *testing.T) {
@@ -212,11 +223,7 @@ func TestLossIsKnownAfterARestart(t *testing.T) {
 	s.src.Spoil("orders", 0, func([]byte) []byte { return nil })
 	s.fill("orders", 2, 5)
 	s.eventually("the copy is behind by 15", func() bool { return s.status().Lag.Records == 15 })
-	seen := filepath.Join(s.setup.dir, "link", s.status().Link.ID, "seen.json")
-	s.eventually("it is written down", func() bool {
-		b, err := os.ReadFile(seen)
-		return err == nil && strings.Count(string(b), `"high":30,`) == 2
-	})
+	s.eventually("it is written down", func() bool { return strings.Count(s.seen(), `"high":30,`) == 2 })
 	s.src.Kill(1)
 	s.restart()
 	s.eventually("the logs are open", func() bool { return s.part("orders", 1).LogEnd == 30 })
