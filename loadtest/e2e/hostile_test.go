@@ -13,12 +13,29 @@ import (
 	"umbra/loadtest/umbra"
 )
 
-// The logs of each hostile source: the bad one, and two of another topic, one on the bad
-// one's broker (and connection), one on the other broker.
+// The logs of each hostile source: partition 0 of a topic, which is lied about, its
+// siblings, and those of another topic. One of each stands on the bad one's broker (and
+// connection), one on the other broker.
 const (
 	faultAt = 100 // offset from which the bad one is lied about
 	logEnd  = 300
 )
+
+// place is one healthy partition of a hostile source.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// beside is what must go on whatever is wrong with the bad partition: what the other
+// broker leads, and where the lie is in the records of one partition, everything else.
+func beside(k hostile.Kind) []place {
+	out := []place{{badTopic(k), 2}, {goodTopic(k), 1}}
+	if k.InRecords() {
+		out = append(out, place{badTopic(k), 1}, place{goodTopic(k), 0})
+	}
+	return out
+}
 
 func badTopic(k hostile.Kind) string  { return "bad-" + string(k) }
 func goodTopic(k hostile.Kind) string { return "good-" + string(k) }
@@ -37,7 +54,7 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 	dst := shadowReader(t, d)
 	sources := map[hostile.Kind]*hostile.Server{}
 	for i, kind := range hostile.Kinds() {
-		s, err := hostile.Start(hostile.NewTopic(badTopic(kind), byte(2*i+1), logEnd/10, 10, 1), hostile.NewTopic(goodTopic(kind), byte(2*i+2), logEnd/10, 10, 1, 2))
+		s, err := hostile.Start(hostile.NewTopic(badTopic(kind), byte(2*i+1), logEnd/10, 10, 1, 1, 2), hostile.NewTopic(goodTopic(kind), byte(2*i+2), logEnd/10, 10, 1, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,10 +64,9 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 		do(t, ctx, d, "link", "create", linkOf(kind), "--from", strings.Join(s.Seeds(), ","), "--topics", "*-"+string(kind))
 	}
 	for _, kind := range hostile.Kinds() {
-		awaitHeld(t, dst, goodTopic(kind), 1, logEnd)
 		awaitHeld(t, dst, badTopic(kind), 0, faultAt)
-		if kind.InRecords() {
-			awaitHeld(t, dst, goodTopic(kind), 0, logEnd)
+		for _, p := range beside(kind) {
+			awaitHeld(t, dst, p.topic, p.partition, logEnd)
 		}
 		eventually(t, within(t, time.Minute), "the fault of "+string(kind)+" is met", func() string {
 			if sources[kind].Faulted(badTopic(kind), 0) == 0 {
@@ -61,21 +77,23 @@ func TestHostileSourcesCannotHarm(t *testing.T) {
 	}
 	// The others go on while the bad one is bad.
 	for _, kind := range hostile.Kinds() {
-		sources[kind].Append(goodTopic(kind), 0, 10)
-		sources[kind].Append(goodTopic(kind), 1, 10)
+		for _, p := range []place{{badTopic(kind), 1}, {badTopic(kind), 2}, {goodTopic(kind), 0}, {goodTopic(kind), 1}} {
+			sources[kind].Append(p.topic, p.partition, 10)
+		}
 	}
 	for _, kind := range hostile.Kinds() {
-		awaitHeld(t, dst, goodTopic(kind), 1, logEnd+10)
-		if kind.InRecords() {
-			awaitHeld(t, dst, goodTopic(kind), 0, logEnd+10)
+		for _, p := range beside(kind) {
+			awaitHeld(t, dst, p.topic, p.partition, logEnd+10)
 		}
 		limit := int64(faultAt)
 		if kind == hostile.Overlap {
 			limit = logEnd // the first batch of every answer is right
 		}
 		nothingWrongIsHeld(t, sources[kind], dst, badTopic(kind), 0, limit)
-		nothingWrongIsHeld(t, sources[kind], dst, goodTopic(kind), 0, logEnd+10)
-		nothingWrongIsHeld(t, sources[kind], dst, goodTopic(kind), 1, logEnd+10)
+		for p := range int32(2) {
+			nothingWrongIsHeld(t, sources[kind], dst, badTopic(kind), 1+p, logEnd+10)
+			nothingWrongIsHeld(t, sources[kind], dst, goodTopic(kind), p, logEnd+10)
+		}
 	}
 	memoryInBudget(t, ctx, d)
 	for _, kind := range hostile.Kinds() {
@@ -138,6 +156,12 @@ func recovers(t *testing.T, d *umbra.Daemon, dst *rawfetch.Reader, s *hostile.Se
 	if row.State == api.StateFaulted {
 		if row.Reason == nil || row.Reason.Next == "" {
 			t.Errorf("a faulted topic without a reason and a next step: %+v", row)
+		}
+		if kind.InRecords() { // else a connection's end may be laid to the siblings, too
+			if len(row.Stopped) != 1 || row.Stopped[0].Partition != 0 || row.Stopped[0].Next == "" || row.OthersLag == nil {
+				t.Errorf("%d stopped partitions, want the bad one alone: %+v", len(row.Stopped), row.Stopped)
+			}
+			awaitSeries(t, ctx, d, fmt.Sprintf("umbra_link_partitions_faulted{link=%q}", linkOf(kind)), 1)
 		}
 		do(t, ctx, d, "link", "resume", linkOf(kind))
 	}
