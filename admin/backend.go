@@ -29,7 +29,8 @@ type Backend interface {
 	// CreateLink returns when the link is durable; copying goes on behind it.
 	CreateLink(ctx context.Context, req api.CreateLink) (*api.LinkPlan, error)
 	PauseLink(ctx context.Context, link string) error
-	// ResumeLink goes on with a paused link and with its faulted topics.
+	// ResumeLink goes on with a paused link and with what had stopped of it, topics
+	// and single partitions.
 	ResumeLink(ctx context.Context, link string) error
 	// DeleteLink refuses while topics are not failed over, unless force is set.
 	DeleteLink(ctx context.Context, link string, force bool) error

@@ -202,7 +202,8 @@ func (b *Backend) CreateLink(ctx context.Context, req api.CreateLink) (*api.Link
 	return plan, nil
 }
 
-// PauseLink stops copying; ResumeLink goes on, with faulted topics too.
+// PauseLink stops copying; ResumeLink goes on, with faulted topics and stopped
+// partitions too.
 func (b *Backend) PauseLink(ctx context.Context, name string) error {
 	return problem("pause link "+name, b.Manager.Pause(ctx, name))
 }
