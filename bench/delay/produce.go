@@ -43,14 +43,10 @@ func Produce(ctx context.Context, bootstrap string, l Load) ([]Ack, error) {
 		return nil, err
 	}
 	defer s.Close()
-	s.Run(ctx)
-	if err := s.Flush(ctx); err != nil {
-		return nil, err
-	}
-	return s.Acks(), nil
+	return s.Send(ctx, l.For)
 }
 
-// A Sender sends one Load with acks=all.
+// A Sender sends a Load with acks=all, in one stretch or in several.
 type Sender struct {
 	load   Load
 	client *kgo.Client
@@ -80,14 +76,27 @@ func NewSender(bootstrap string, l Load) (*Sender, error) {
 	return s, nil
 }
 
-// Run keeps the timetable to its end, or until ctx is over. It does not wait for
-// acknowledgements.
-func (s *Sender) Run(ctx context.Context) {
+// Send keeps the timetable for d, waits until all is acknowledged, and returns the
+// acks of this stretch.
+func (s *Sender) Send(ctx context.Context, d time.Duration) ([]Ack, error) {
+	s.mu.Lock()
+	before := len(s.acks)
+	s.mu.Unlock()
+	s.Run(ctx, d)
+	if err := s.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.Acks()[before:], nil
+}
+
+// Run keeps the timetable for d, or until ctx is over. It does not wait for
+// acknowledgements. One goroutine at a time may call it.
+func (s *Sender) Run(ctx context.Context, d time.Duration) {
 	l := s.load
-	number := int64(0)
+	number := s.Sent()
 	// A record that was handed over stays with the client, whose Close gives it up.
 	kept := context.WithoutCancel(ctx)
-	Pace(ctx, l.Step(), l.For, func(i int, late time.Duration) {
+	Pace(ctx, l.Step(), d, func(i int, late time.Duration) {
 		s.mu.Lock()
 		s.sent += int64(l.records())
 		s.mu.Unlock()

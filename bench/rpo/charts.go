@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"umbra/bench/hdr"
 	"umbra/bench/report"
 )
@@ -44,7 +46,7 @@ func (r *Report) sources() []string {
 // lagCharts are a source's lag over time: measured at each rate, and as reported.
 func (r *Report) lagCharts(source string) []report.Chart {
 	id := "rpo-" + fileName(source) + "-lag"
-	times := report.Chart{ID: id + "-ms", Kind: report.Lines, X: "time (s)", Y: "lag (ms)", LogY: true,
+	times := report.Chart{ID: id + "-ms", Kind: report.Lines, X: "time (s)", Y: "lag (ms)",
 		Title: fmt.Sprintf("Lag of the shadow behind a second client of the source, %s", source)}
 	records := report.Chart{ID: id + "-records", Kind: report.Lines, X: "time (s)", Y: "lag (records)",
 		Title: fmt.Sprintf("Records the shadow lacked, %s", source)}
@@ -71,10 +73,19 @@ func line(name string, points []lagPoint, y func(lagPoint) float64) report.Serie
 func (c *Case) quantiles() report.Chart {
 	out := report.Chart{ID: strings.Join([]string{"rpo", fileName(c.Source), c.Pace, "delay"}, "-"), Kind: report.Quantiles, X: "quantile", Y: "delay (ms)", LogY: true,
 		Title: fmt.Sprintf("From the source's acknowledgement to readable, %s, %s", c.Source, c.paceText())}
-	sx, sy := hdr.Curve(c.merged(ofSource), 1000)
-	x, y := hdr.Curve(c.merged(ofShadow), 1000)
-	out.Series = []report.Series{{Name: "read at the source", X: sx, Y: sy}, {Name: "read at the shadow", X: x, Y: y}}
+	out.Series = []report.Series{curve("read at the source", c.merged(ofSource)), curve("read at the shadow", c.merged(ofShadow))}
 	return out
+}
+
+// curve is a distribution in ms. What was there before its acknowledgement, 0, is
+// drawn at the histogram's finest: a log axis has no 0.
+func curve(name string, h *hdrhistogram.Histogram) report.Series {
+	s := report.Series{Name: name}
+	s.X, s.Y = hdr.Curve(h, 1000)
+	for i := range s.Y {
+		s.Y[i] = max(s.Y[i], 0.001)
+	}
+	return s
 }
 
 func (c *Case) paceText() string {

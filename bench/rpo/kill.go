@@ -89,7 +89,7 @@ func (d *disaster) prepare(ctx context.Context) error {
 		return err
 	}
 	l := d.pace.load(d.Topic)
-	l.For, l.Value = d.pace.length, d.made.make
+	l.Value = d.made.make
 	d.sender, err = delay.NewSender(d.src.Bootstrap(), l)
 	return err
 }
@@ -100,7 +100,7 @@ func (d *disaster) strike(ctx context.Context, after time.Duration) error {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		d.sender.Run(sending)
+		d.sender.Run(sending, d.pace.length)
 	}()
 	defer func() {
 		stopSending()

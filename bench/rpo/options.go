@@ -24,6 +24,7 @@ type Options struct {
 	Rates      []float64     // bytes per second of record values
 	For        time.Duration // of one round at one rate; 0 leaves the delays out
 	Rounds     int           // at every rate
+	Warm       time.Duration // of load at the highest rate before a source's first round
 	Idle       time.Duration // how long an idle topic is watched; 0 leaves it out
 	Kills      int           // of a Kafka that was started here
 	KillRate   float64       // bytes per second while it is killed
@@ -55,8 +56,8 @@ func (o Options) Validate() error {
 	least("--burst", int64(o.Burst), int64(o.Record))
 	least("--rounds", int64(o.Rounds), 1)
 	least("--kills", int64(o.Kills), 0)
-	if o.For < 0 || o.Idle < 0 {
-		wrong("--seconds is %v and --idle %v: want 0 or more", o.For, o.Idle)
+	if o.For < 0 || o.Idle < 0 || o.Warm < 0 {
+		wrong("--seconds is %v, --idle %v and --warm %v: want 0 or more", o.For, o.Idle, o.Warm)
 	}
 	if o.Kills > 0 && o.Within < killAfter {
 		wrong("--kill-within is %v: want %v or more", o.Within, killAfter)

@@ -87,7 +87,7 @@ type Kill struct {
 	Acked int64 `json:"acked_records"` // by the source, with acks=all
 
 	LostRecords int64   `json:"lost_records"` // acknowledged, and not on the shadow
-	LostMs      float64 `json:"lost_ms"`      // from the acknowledgement of the oldest of them to the kill
+	LostMs      float64 `json:"lost_ms"`      // from the acknowledgement of the oldest of them to the kill; 0 where that came later
 	Missing     int64   `json:"missing"`      // in the source's log when it was started again, and not on the shadow
 	Unacked     int64   `json:"unacked"`      // on the shadow, and never acknowledged
 

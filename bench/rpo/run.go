@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"umbra/bench/measure"
@@ -104,6 +105,14 @@ func (r *run) rates(ctx context.Context, src source, name string) error {
 	cases := make([]*Case, len(paces))
 	for i, p := range paces {
 		cases[i] = r.begin(name, p)
+	}
+	if r.Warm > 0 {
+		r.Say("%s: warming up", name)
+		p := paces[slices.Index(r.Rates, slices.Max(r.Rates))]
+		p.length = r.Warm
+		if _, err := r.round(ctx, src, p); err != nil {
+			return fmt.Errorf("warm-up: %w", err)
+		}
 	}
 	for round := range r.Rounds {
 		for _, i := range r.order.Perm(len(paces)) {

@@ -99,7 +99,9 @@ func (c *real) Load(ctx context.Context, p pace) (load, error) {
 	if _, err := c.Create(ctx, topic, p.partitions); err != nil {
 		return nil, err
 	}
-	return &produced{c, p.load(topic)}, nil
+	l := p.load(topic)
+	s, err := delay.NewSender(c.Bootstrap(), l)
+	return &produced{c, l, s}, err
 }
 
 // load is what a producer sends to keep this pace.
@@ -110,7 +112,8 @@ func (p pace) load(topic string) delay.Load {
 // produced is a topic that a producer of this process writes to.
 type produced struct {
 	*real
-	what delay.Load
+	what   delay.Load
+	sender *delay.Sender
 }
 
 func (p *produced) Topic() string       { return p.what.Topic }
@@ -124,12 +127,13 @@ func (p *produced) Watch() map[string]int {
 }
 
 func (p *produced) Send(ctx context.Context, d time.Duration) ([]delay.Ack, error) {
-	l := p.what
-	l.For = d
-	return delay.Produce(ctx, p.Bootstrap(), l)
+	return p.sender.Send(ctx, d)
 }
 
-func (p *produced) Close(ctx context.Context) error { return p.Drop(ctx, p.what.Topic) }
+func (p *produced) Close(ctx context.Context) error {
+	p.sender.Close()
+	return p.Drop(ctx, p.what.Topic)
+}
 
 // started says whether a source is a Kafka of this run, which may be killed.
 func started(s source) (*real, bool) {

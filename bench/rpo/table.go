@@ -7,6 +7,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"umbra/admin/api"
+	"umbra/bench/delay"
 	"umbra/bench/report"
 )
 
@@ -30,6 +32,14 @@ func (c *Case) cell(of func(*Round) float64) string {
 	return spreadOf(pluck(rounds, of)).String()
 }
 
+// cells are those of the percentiles of a side.
+func (c *Case) cells(of func(*Round) delay.Summary) string {
+	return strings.Join([]string{
+		c.cell(func(r *Round) float64 { return of(r).P50 }), c.cell(func(r *Round) float64 { return of(r).P99 }),
+		c.cell(func(r *Round) float64 { return of(r).P999 }), c.cell(func(r *Round) float64 { return of(r).Max }),
+	}, "\t")
+}
+
 func (s spread) String() string {
 	if s.n == 1 || s.low == s.high {
 		return number(s.median)
@@ -51,7 +61,7 @@ func (r *Report) delays(b *strings.Builder) {
 	}
 	fmt.Fprint(b, "\nFrom the source's acknowledgement to readable, in ms, both sides at the same time: median of the rounds (low-high)\n\n")
 	t := report.Columns(b)
-	fmt.Fprintln(t, "SOURCE\tPACE\tREAD AT\tP50\tP99\tP99.9\tMAX\tRECORDS\tROUNDS\tUMBRA CORES\t")
+	fmt.Fprintln(t, "SOURCE\tPACE\tREAD AT\tP50\tP99\tP99.9\tMAX\tACKS\tROUNDS\tSENT LATE P99\tUMBRA CORES\t")
 	for _, c := range r.Cases {
 		rounds, dirty := c.take()
 		if len(rounds) == 0 {
@@ -65,19 +75,12 @@ func (r *Report) delays(b *strings.Builder) {
 		if dirty {
 			mark = " dirty"
 		}
-		fmt.Fprintf(t, "%s\t%s\tthe source\t%s\t%s\t%s\t%s\t%s\t%d of %d%s\t%s\t\n", c.Source, c.paceText(),
-			c.cell(func(r *Round) float64 { return r.Source.P50 }), c.cell(func(r *Round) float64 { return r.Source.P99 }),
-			c.cell(func(r *Round) float64 { return r.Source.P999 }), c.cell(func(r *Round) float64 { return r.Source.Max }),
-			humanize.Comma(count), len(rounds), len(c.Rounds), mark, c.cell(func(r *Round) float64 { return r.Cores }))
-		fmt.Fprintf(t, "\t\tthe shadow\t%s\t%s\t%s\t%s\t\t\t\t\n",
-			c.cell(func(r *Round) float64 { return r.Shadow.P50 }), c.cell(func(r *Round) float64 { return r.Shadow.P99 }),
-			c.cell(func(r *Round) float64 { return r.Shadow.P999 }), c.cell(func(r *Round) float64 { return r.Shadow.Max }))
-		fmt.Fprintf(t, "\t\tdifference\t%s\t%s\t%s\t\t\t\t\t\n",
-			c.cell(func(r *Round) float64 { return r.Difference.P50 }), c.cell(func(r *Round) float64 { return r.Difference.P99 }),
-			c.cell(func(r *Round) float64 { return r.Difference.P999 }))
-		fmt.Fprintf(t, "\t\trecord by record\t%s\t%s\t%s\t%s\t\t\t\t\n",
-			c.cell(func(r *Round) float64 { return r.Behind.P50 }), c.cell(func(r *Round) float64 { return r.Behind.P99 }),
-			c.cell(func(r *Round) float64 { return r.Behind.P999 }), c.cell(func(r *Round) float64 { return r.Behind.Max }))
+		fmt.Fprintf(t, "%s\t%s\tthe source\t%s\t%s\t%d of %d%s\t%s\t%s\t\n", c.Source, c.paceText(), c.cells(func(r *Round) delay.Summary { return r.Source }),
+			humanize.Comma(count), len(rounds), len(c.Rounds), mark,
+			c.cell(func(r *Round) float64 { return r.Late.P99 }), c.cell(func(r *Round) float64 { return r.Cores }))
+		fmt.Fprintf(t, "\t\tthe shadow\t%s\t\t\t\t\t\n", c.cells(func(r *Round) delay.Summary { return r.Shadow }))
+		fmt.Fprintf(t, "\t\tdifference\t%s\t\t\t\t\t\n", c.cells(func(r *Round) delay.Summary { return r.Difference }))
+		fmt.Fprintf(t, "\t\trecord by record\t%s\t\t\t\t\t\n", c.cells(func(r *Round) delay.Summary { return r.Behind }))
 	}
 	t.Flush()
 }
@@ -156,6 +159,9 @@ func (r *Report) remark(say *report.Remarks) {
 	if busy := r.idleAgainstBusy(); busy != "" {
 		say.Say("%s", busy)
 	}
+	if n := r.mistaken(); n > 0 {
+		say.Say("receipts: %d of %d call their loss exact where the source's log had more than that: they speak of when the source last answered", n, len(r.Kills))
+	}
 	for _, k := range r.Kills {
 		noise.Look(fmt.Sprintf("kill %d", k.Round), &k.Window)
 		for _, w := range append(k.Wrong, k.Claim.Faults...) {
@@ -166,6 +172,17 @@ func (r *Report) remark(say *report.Remarks) {
 		say.Say("%s", noise.String())
 	}
 	say.Place(r.Env)
+}
+
+// mistaken counts the receipts that call a loss exact and too small.
+func (r *Report) mistaken() int {
+	n := 0
+	for _, k := range r.Kills {
+		if k.Claim.Bound == string(api.Exact) && k.Claim.OffRecords < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // idleAgainstBusy holds a source's idle topic against its slowest rate.

@@ -22,6 +22,7 @@ type rpoFlags struct {
 	burst    size
 	seconds  float64
 	idle     float64
+	warm     float64
 }
 
 func newRPO() *cobra.Command {
@@ -68,6 +69,7 @@ func (f *rpoFlags) flagSet() *pflag.FlagSet {
 	fs.Var(&f.rates, "rate", "bytes per second, one or more")
 	fs.Float64Var(&f.seconds, "seconds", 10, "length of one round at one rate; 0 leaves the delays out")
 	fs.IntVar(&o.Rounds, "rounds", 3, "rounds at every rate")
+	fs.Float64Var(&f.warm, "warm", 10, "seconds of load at the highest rate before a source's first round")
 	fs.Float64Var(&f.idle, "idle", 20, "seconds for which an idle topic is watched; 0 leaves it out")
 	fs.IntVar(&o.Kills, "kills", 10, "how often the source is killed")
 	fs.Var(&f.killRate, "kill-rate", "bytes per second while it is killed")
@@ -84,8 +86,9 @@ func (f *rpoFlags) flagSet() *pflag.FlagSet {
 // shrink sets what --short stands for, where nothing else was asked for.
 func (f *rpoFlags) shrink(fs *pflag.FlagSet) {
 	f.unless(fs, "rate", func() { f.rates = sizes{20e6} })
-	f.unless(fs, "seconds", func() { f.seconds = 3 })
+	f.unless(fs, "seconds", func() { f.seconds = 2 })
 	f.unless(fs, "rounds", func() { f.options.Rounds = 1 })
+	f.unless(fs, "warm", func() { f.warm = 1 })
 	f.unless(fs, "idle", func() { f.idle = 4 })
 	f.unless(fs, "kills", func() { f.options.Kills = 2 })
 	f.unless(fs, "kill-within", func() { f.options.Within = 2 * time.Second })
@@ -102,7 +105,9 @@ func (f *rpoFlags) run(cmd *cobra.Command) error {
 		o.Rates = append(o.Rates, float64(rate))
 	}
 	o.KillRate, o.Record, o.Burst = float64(f.killRate), int(f.record), int(f.burst)
-	o.For, o.Idle = time.Duration(f.seconds*float64(time.Second)), time.Duration(f.idle*float64(time.Second))
+	for from, into := range map[*float64]*time.Duration{&f.seconds: &o.For, &f.idle: &o.Idle, &f.warm: &o.Warm} {
+		*into = time.Duration(*from * float64(time.Second))
+	}
 	if err := o.Validate(); err != nil {
 		return err
 	}
