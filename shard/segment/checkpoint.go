@@ -4,12 +4,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 const (
-	// checkpointBytes: after this many durable bytes a checkpoint is taken,
-	// which bounds what recovery reads after a crash.
+	// checkpointBytes and checkpointEvery: a checkpoint is taken after this many
+	// durable bytes, but not sooner than this after the one before. They bound
+	// what recovery reads after a crash: of each log the last bytes, or what it
+	// wrote in a moment, which is read faster than it was written. A checkpoint is
+	// four fsyncs and three new files, and by bytes alone a log that takes 150 MB/s
+	// spent a tenth of its processor time on them.
 	checkpointBytes = 64 << 20
+	checkpointEvery = 2 * time.Second
 	// statesKept is how many of the newest state files are kept, besides one
 	// for the beginning of each segment.
 	statesKept = 3
@@ -38,7 +44,7 @@ func (l *Log) takeCheckpoint() {
 	if !seg.sealed {
 		c.idx = seg.idx.frozen()
 	}
-	l.ckptV = c.v
+	l.ckptV, l.ckptAt = c.v, l.env.Now()
 	l.ckpts = append(l.ckpts, c)
 }
 
@@ -50,7 +56,7 @@ func (l *Log) checkpointDue() {
 		l.ckpts = l.ckpts[1:]
 		l.writeCheckpoint(c)
 	}
-	if len(l.ckpts) == 0 && l.vdurable-l.ckptV >= checkpointBytes && !l.frozen() {
+	if len(l.ckpts) == 0 && l.vdurable-l.ckptV >= checkpointBytes && l.env.Now().Sub(l.ckptAt) >= checkpointEvery && !l.frozen() {
 		l.takeCheckpoint()
 	}
 }

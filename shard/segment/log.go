@@ -62,6 +62,7 @@ type Log struct {
 	space    space
 	ckpts    []checkpoint // taken and not durable yet, lowest first
 	ckptV    int64        // position of the last one taken
+	ckptAt   time.Time    // when that was
 	floor    floor        // as in the meta file
 	warm     []*segment
 
