@@ -2,6 +2,7 @@
 //
 //	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
 //	umbra-bench peers   umbra beside MirrorMaker 2, Kafka's own replication and a plain program
+//	umbra-bench rpo     how far a shadow is behind, and what is lost when the source dies
 //	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
 //	umbra-bench consume the broker beside Apache Kafka: consuming
 //	umbra-bench catchup what catching up after an outage takes, and what local clients feel of it
@@ -73,6 +74,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newLink(),
 		newPeers(),
+		newRPO(),
 		newProduce(),
 		newConsume(),
 		newCatchup(),
