@@ -77,6 +77,7 @@ func commands() []*cobra.Command {
 		newRPO(),
 		newProduce(),
 		newConsume(),
+		newSoak(),
 		newCatchup(),
 
 		newPart(process.SourceCommand),
