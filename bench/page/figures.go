@@ -23,13 +23,16 @@ func figureOf(f *report.Figure) figure {
 		out.Spread = report.Number(f.Low) + "–" + report.Number(f.High) + ", " + out.Spread
 	}
 	if f.Target != nil {
-		out.Target = round(*f.Target) + " or " + f.Better
-		out.Bullet = bullet(f)
+		out.Target, out.Bullet = f.Goal(), bullet(f)
 	}
-	if out.Verdict, out.Class = verdict(f); out.Class == "" && f.Dirty {
-		out.Verdict, out.Class = "dirty", "dirty"
-	}
+	out.Verdict, out.Class = f.Judged(), class(f)
 	return out
+}
+
+// class is the class of a figure's verdict: met, missed, dirty or none.
+func class(f *report.Figure) string {
+	word, _, _ := strings.Cut(f.Judged(), " ")
+	return word
 }
 
 // bullet is the value as a bar and its target as a mark.

@@ -39,15 +39,14 @@ func machine(sources []Source) []pair {
 // tally counts the verdicts.
 func tally(sources []Source) []pill {
 	n := map[string]int{}
-	dirty := 0
+	other := 0 // dirty, without a target
 	for _, s := range sources {
 		for i := range s.Figures {
 			f := &s.Figures[i]
-			if _, class := verdict(f); class != "" {
-				n[class]++
-			}
-			if f.Dirty {
-				dirty++
+			if _, ok := f.Met(); ok {
+				n[class(f)]++
+			} else if f.Dirty {
+				other++
 			}
 		}
 	}
@@ -57,26 +56,10 @@ func tally(sources []Source) []pill {
 			out = append(out, pill{p.class, count(n[p.class], "target") + " " + p.text})
 		}
 	}
-	if rest := dirty - n["dirty"]; rest > 0 {
-		out = append(out, pill{"dirty", count(rest, "other figure") + " dirty"})
+	if other > 0 {
+		out = append(out, pill{"dirty", count(other, "other figure") + " dirty"})
 	}
 	return out
-}
-
-// verdict is met, missed or dirty, and its class; empty without a target.
-func verdict(f *report.Figure) (text, class string) {
-	met, ok := f.Met()
-	switch {
-	case !ok:
-		return "", ""
-	case f.Dirty && met:
-		return "dirty (met)", "dirty"
-	case f.Dirty:
-		return "dirty (missed)", "dirty"
-	case met:
-		return "met", "met"
-	}
-	return "missed", "missed"
 }
 
 // rule says when a window is dirty; empty where the reports do not agree.

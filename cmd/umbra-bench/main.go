@@ -7,6 +7,7 @@
 //	umbra-bench consume the broker beside Apache Kafka: consuming
 //	umbra-bench catchup what catching up after an outage takes, and what local clients feel of it
 //	umbra-bench compare what changed between two runs of a bench
+//	umbra-bench report  tables, an HTML page and a picture of finished benches
 //
 // The hidden commands are parts of a bench that run as processes of their own; see
 // bench/process.
@@ -65,7 +66,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(commands()...)
-	root.AddCommand(newCompare())
+	root.AddCommand(newCompare(), newReport())
 	return root
 }
 
@@ -77,7 +78,6 @@ func commands() []*cobra.Command {
 		newRPO(),
 		newProduce(),
 		newConsume(),
-		newSoak(),
 		newCatchup(),
 
 		newPart(process.SourceCommand),

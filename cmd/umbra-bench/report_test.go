@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"umbra/bench/report"
+)
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestReport(t *testing.T) {
+	file := reportFile(t, "umbra-bench/link/1", 2)
+	f := func(want string, args ...string) {
+		t.Helper()
+		if out, _, err := umbraBench(t, append([]string{"report", file}, args...)...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%q: %v, want %q in:\n%s", args, err, want, out)
+		}
+	}
+	f("FIGURE")
+	f("link/ratio", "--all")
+	f("| link/ratio | **2** x |", "--markdown", "--all")
+
+	html := filepath.Join(t.TempDir(), "x.html")
+	if out, _, err := umbraBench(t, "report", file, file, "--html", html); err != nil || out != "" || !strings.Contains(readFile(t, html), "<!doctype html>") {
+		t.Errorf("--html: %v, printed %q", err, out)
+	}
+	if _, _, err := umbraBench(t, "report", "none.json"); err == nil {
+		t.Error("a file that is not there was shown")
+	}
+	if _, _, err := umbraBench(t, "report"); err == nil {
+		t.Error("no file was shown")
+	}
+}
+
+func TestReportFillsREADME(t *testing.T) {
+	file := reportFile(t, "umbra-bench/link/1", 2)
+	readme := filepath.Join(t.TempDir(), "README.md")
+	if err := os.WriteFile(readme, []byte("before\n"+report.MarkBegin+"\n"+report.MarkEnd+"\nafter\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := umbraBench(t, "report", file, "--readme", readme, "--all"); err != nil {
+		t.Fatal(err)
+	}
+	if text := readFile(t, readme); !strings.HasPrefix(text, "before\n") || !strings.HasSuffix(text, "\nafter\n") || !strings.Contains(text, "link/ratio") {
+		t.Errorf("it is now:\n%s", text)
+	}
+	if err := os.WriteFile(readme, []byte("no marks"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := umbraBench(t, "report", file, "--readme", readme); err == nil || !strings.Contains(err.Error(), report.MarkBegin) || readFile(t, readme) != "no marks" {
+		t.Errorf("without marks: %v", err)
+	}
+}
+
+// Without a browser the page is written all the same, and the error says what to install.
+func TestReportWithoutABrowser(t *testing.T) {
+	file, dir := reportFile(t, "umbra-bench/link/1", 2), t.TempDir()
+	t.Setenv("PATH", dir)
+	html, png := filepath.Join(dir, "x.html"), filepath.Join(dir, "x.png")
+	if _, _, err := umbraBench(t, "report", file, "--html", html, "--png", png); err == nil || !strings.Contains(err.Error(), "install chromium") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(html); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(png); err == nil {
+		t.Error("there is a picture")
+	}
+}
+
+func TestReportOpenMessaging(t *testing.T) {
+	file, dir := filepath.Join(t.TempDir(), "produce.json"), filepath.Join(t.TempDir(), "omb")
+	o := report.NewOpenMessaging(report.Load{Workload: "1 topic / 10", Driver: "umbra"})
+	if err := report.Write(file, report.Document{Head: report.Head{Schema: "umbra-bench/produce/1"}, OpenMessaging: []*report.OpenMessaging{o, o}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := umbraBench(t, "report", file, "--openmessaging", dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"produce-1-topic---10-umbra-1.json", "produce-1-topic---10-umbra-2.json"} {
+		if text := readFile(t, filepath.Join(dir, name)); !strings.Contains(text, `"driver": "umbra"`) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if _, _, err := umbraBench(t, "report", reportFile(t, "umbra-bench/link/1", 2), "--openmessaging", dir); err == nil {
+		t.Error("nothing was written, without an error")
+	}
+}
