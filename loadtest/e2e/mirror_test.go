@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,12 @@ func mirrorMix(t *testing.T, l kafka.Layout, records int, more bool) {
 	if err := mix.EndOpen(ctx); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, ctx, "the source has written the marker", func() string { // behind its answer, after a restart much later
+		if b, err := src.Bounds(ctx, mix.Open, 0); err != nil || b.LastStable < b.HighWatermark {
+			return fmt.Sprintf("%+v, %v", b, err)
+		}
+		return ""
+	})
 	awaitEqual(t, ctx, src, dst, mix.Open)
 	configsAreCopied(t, ctx, d, mix)
 	var report api.VerifyReport
