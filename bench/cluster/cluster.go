@@ -33,10 +33,11 @@ type Cluster struct {
 	made  []string // topics to delete from a cluster that stays
 }
 
-// Start starts an Apache Kafka of one node with its data in dir. Close stops it.
+// Start starts an Apache Kafka of one node with its data in dir, with a second
+// listener for clients that come over a long way. Close stops it.
 func Start(ctx context.Context, dir string, p progress.Line) (*Cluster, error) {
 	p.Say("starting Apache Kafka %s", kafka.Newest)
-	own, err := kafka.Start(ctx, kafka.Layout{Brokers: 1, HeapMiB: heapMiB, Dir: dir, Config: map[string]string{"log.segment.bytes": strconv.Itoa(1 << 30)}})
+	own, err := kafka.Start(ctx, kafka.Layout{Brokers: 1, HeapMiB: heapMiB, Dir: dir, Proxied: true, Config: map[string]string{"log.segment.bytes": strconv.Itoa(1 << 30)}})
 	if err != nil {
 		return nil, err
 	}

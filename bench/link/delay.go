@@ -3,12 +3,10 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"umbra/bench/delay"
 	"umbra/bench/measure"
-	"umbra/bench/plain"
 	"umbra/bench/shadow"
 )
 
@@ -17,9 +15,24 @@ const (
 	delayDrain = 30 * time.Second // for the last record to be readable everywhere
 )
 
-// delay measures the delay of a source with an engine.
-func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *Delay, err error) {
-	l, err := src.Load(ctx)
+// delaysOf measures the delay of a source with an engine, at every rate.
+func (r *run) delaysOf(ctx context.Context, from origin, c *Case) error {
+	if !r.delays() {
+		return nil
+	}
+	for _, rate := range r.DelayRates {
+		r.Say("%s: delay at %.0f MB/s, engine %s", c.Source, rate/1e6, c.Engine)
+		d, err := r.delay(ctx, from, r.shadows[c.Engine], c.Cell, rate)
+		if err != nil {
+			return err
+		}
+		c.Delays = append(c.Delays, d)
+	}
+	return nil
+}
+
+func (r *run) delay(ctx context.Context, from origin, s *shadow.Shadow, base Cell, rate float64) (out *Delay, err error) {
+	l, err := from.Load(ctx, base, rate)
 	if err != nil {
 		return nil, err
 	}
@@ -32,13 +45,14 @@ func (r *run) delay(ctx context.Context, src source, s *shadow.Shadow) (out *Del
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Await(ctx, ends); err != nil { // all 0: the topic is there
+	if _, err := await(ctx, c, ends); err != nil { // all 0: the topic is there
 		return nil, err
 	}
 	if out, err = r.observe(ctx, c, l, ends); err != nil {
 		return nil, c.Broken(ctx, err)
 	}
-	return out, c.Forget(ctx)
+	out.Rate = rate
+	return out, forget(ctx, c)
 }
 
 // observe reads both sides while the load runs.
@@ -84,7 +98,7 @@ func (r *run) observe(ctx context.Context, c *shadow.Copy, l load, starts map[in
 }
 
 func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win measure.Window) (*Delay, error) {
-	out := &Delay{Rate: r.DelayRate, Burst: l.Burst(), Seconds: r.DelayFor.Seconds(), Window: win}
+	out := &Delay{Burst: l.Burst(), Seconds: r.DelayFor.Seconds(), Window: win}
 	var late []time.Duration
 	for _, a := range acks {
 		late = append(late, time.Duration(a.Late))
@@ -100,17 +114,4 @@ func (r *run) summarize(l load, acks []delay.Ack, own, far []delay.Sight, win me
 	out.Difference = out.Shadow.Minus(out.Source)
 	out.CPU = win.CPU[watchUmbra].Seconds() / win.Wall.Seconds()
 	return out, nil
-}
-
-// endsOf reads where a topic's partitions end.
-func endsOf(ctx context.Context, bootstrap, topic string) (map[int32]int64, error) {
-	leaders, err := plain.FindLeaders(ctx, first(bootstrap), topic)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := plain.Ends(ctx, leaders, topic)
-	if err != nil {
-		return nil, fmt.Errorf("find where topic %q begins: %w", topic, err)
-	}
-	return ends, nil
 }

@@ -19,7 +19,9 @@ type Median struct {
 // Figures are one side's medians.
 type Figures struct {
 	GiBps  float64 `json:"gib_per_second"`
+	Filled float64 `json:"filled_gib_per_second,omitempty"`
 	Cost   float64 `json:"cpu_s_per_gib"`
+	Cores  float64 `json:"cores"`
 	Source float64 `json:"source_s_per_gib"`
 }
 
@@ -31,17 +33,9 @@ func (c *Case) Settle() {
 	if len(c.Rounds) == 0 {
 		return
 	}
-	var clean []Round
-	for _, r := range c.Rounds {
-		if len(r.Noise()) == 0 {
-			clean = append(clean, r)
-		}
-	}
-	m := &Median{Clean: len(clean)}
-	take := clean
-	if len(clean) < enough(len(c.Rounds)) {
-		take, m.Dirty = c.Rounds, true
-	}
+	m := &Median{}
+	var take []Round
+	take, m.Clean, m.Dirty = c.taken()
 	m.Rounds = len(take)
 	of := func(f func(*Round) float64) float64 {
 		v := values(take, f)
@@ -53,13 +47,29 @@ func (c *Case) Settle() {
 	figures := func(side func(*Round) *Sample) Figures {
 		return Figures{
 			GiBps:  of(func(r *Round) float64 { return side(r).GiBps }),
+			Filled: of(func(r *Round) float64 { return side(r).Filled }),
 			Cost:   of(func(r *Round) float64 { return side(r).Cost }),
+			Cores:  of(func(r *Round) float64 { return side(r).Cores() }),
 			Source: of(func(r *Round) float64 { return side(r).Source }),
 		}
 	}
 	m.Discard = figures(func(r *Round) *Sample { return &r.Discard })
 	m.Shadow = figures(func(r *Round) *Sample { return &r.Shadow })
 	c.Median = m
+}
+
+// taken are the rounds that figures are taken from: the clean ones, or all where too
+// few are clean.
+func (c *Case) taken() (take []Round, clean int, dirty bool) {
+	for _, r := range c.Rounds {
+		if len(r.Noise()) == 0 {
+			take = append(take, r)
+		}
+	}
+	if clean = len(take); clean < enough(len(c.Rounds)) {
+		return c.Rounds, clean, true
+	}
+	return take, clean, false
 }
 
 // values is one figure of every round, sorted.

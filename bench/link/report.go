@@ -1,32 +1,38 @@
 package link
 
 import (
+	"umbra/bench/ceiling"
 	"umbra/bench/delay"
 	"umbra/bench/measure"
 	"umbra/bench/report"
 )
 
 // Schema names the form of the document. It changes when a field changes its meaning.
-const Schema = "umbra-bench/link/1"
+const Schema = "umbra-bench/link/2"
 
 // Report is one run of umbra-bench link.
 type Report struct {
 	report.Document
-	Cases []*Case `json:"cases"`
+	Ceiling *ceiling.Ceiling `json:"ceiling,omitempty"`
+	Cases   []*Case          `json:"cases"`
+	Vitals  []*Vitals        `json:"processes"`
 }
 
-// Case is one source with one engine.
+// Case is one cell of one source with one engine.
 type Case struct {
 	Source       string `json:"source"`
 	Engine       string `json:"engine"`
 	EngineReason string `json:"engine_reason"`
 	Skipped      string `json:"skipped,omitempty"` // why it was not measured
 
-	MemoryPeak int64 `json:"memory_peak_bytes,omitempty"` // resident, of umbra, over all it did in the run
+	Cell  Cell    `json:"cell"`
+	Plain float64 `json:"plain_ratio,omitempty"` // bytes before compression for each byte of the batches
 
-	Rounds []Round `json:"rounds,omitempty"`
-	Median *Median `json:"median,omitempty"`
-	Delay  *Delay  `json:"delay,omitempty"`
+	MemoryPeak int64 `json:"memory_peak_bytes,omitempty"` // resident, of umbra, in any of the rounds
+
+	Rounds []Round  `json:"rounds,omitempty"`
+	Median *Median  `json:"median,omitempty"`
+	Delays []*Delay `json:"delays,omitempty"` // of the base, one for each rate
 }
 
 // Round is a pair measured one right after the other: the same bytes from the
@@ -43,8 +49,9 @@ type Sample struct {
 	Process string         `json:"process"`     // whose cost it is, a key of Window.CPU
 	Window  measure.Window `json:"window"`      // from the first request to the last byte readable
 	GiBps   float64        `json:"gib_per_second"`
-	Cost    float64        `json:"cpu_s_per_gib"`    // of Process
-	Source  float64        `json:"source_s_per_gib"` // of the source's process; 0 where it runs elsewhere
+	Filled  float64        `json:"filled_gib_per_second,omitempty"` // of a long way: from the first record seen on
+	Cost    float64        `json:"cpu_s_per_gib"`                   // of Process
+	Source  float64        `json:"source_s_per_gib"`                // of the source's process; 0 where it runs elsewhere
 }
 
 // NewSample works out the rates.
@@ -54,9 +61,17 @@ func NewSample(process string, bytes int64, w measure.Window) Sample {
 	if gib > 0 && w.Wall > 0 {
 		s.GiBps = gib / w.Wall.Seconds()
 		s.Cost = w.CPU[process].Seconds() / gib
-		s.Source = w.CPU["source"].Seconds() / gib
+		s.Source = w.CPU[watchSource].Seconds() / gib
 	}
 	return s
+}
+
+// Cores is the processor time of the sample's process, in cores.
+func (s *Sample) Cores() float64 {
+	if s.Window.Wall == 0 {
+		return 0
+	}
+	return s.Window.CPU[s.Process].Seconds() / s.Window.Wall.Seconds()
 }
 
 // Ratio is what shadowing costs beside throwing away.

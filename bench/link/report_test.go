@@ -3,12 +3,15 @@ package link
 import (
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"umbra/bench/ceiling"
 	"umbra/bench/delay"
 	"umbra/bench/measure"
 	"umbra/bench/report"
@@ -84,21 +87,80 @@ func sample() *Report {
 		Umbra: "umbra 0.1.0 0123456789ab, 2 shards, pinned false, left alone it takes io_uring (the kernel offers all of it)",
 		Flags: map[string]string{"bytes": "1.0 GiB"}, Rule: measure.DefaultRule(),
 	}}}
-	ring := &Case{Source: "synthetic", Engine: "io_uring", EngineReason: "asked for by configuration", MemoryPeak: 300 << 20,
-		Rounds: []Round{round(0.20, 0.40), round(0.20, 0.44), round(0.20, 0.50, busy)}}
-	ring.Delay = &Delay{Rate: 20e6, Burst: 16 << 10, Seconds: 5, CPU: 0.31,
-		Source: delay.Summary{Count: 6000, P50: 0.12, P99: 0.54, P999: 2.38, Max: 4.85},
-		Shadow: delay.Summary{Count: 6000, P50: 0.52, P99: 1.77, P999: 4.21, Max: 7.24}}
-	plain := &Case{Source: "kafka", Engine: "pwrite", EngineReason: "asked for by configuration", Rounds: []Round{round(0.25, 1.5, busy)}}
-	plain.Delay = &Delay{Rate: 20e6, CPU: 0.4, Window: measure.Window{Noise: []string{busy}},
-		Source: delay.Summary{Count: 90000, P50: 1.1, P99: 20, P999: 30, Max: 31},
-		Shadow: delay.Summary{Count: 90000, P50: 3, P99: 40, P999: 29, Max: 32}}
-	for _, c := range []*Case{ring, plain} {
+	add := func(source, engine string, cell Cell, delays []*Delay, rounds ...Round) *Case {
+		c := &Case{Source: source, Engine: engine, EngineReason: "asked for by configuration", Cell: cell, MemoryPeak: 300 << 20, Rounds: rounds, Delays: delays}
+		for _, d := range delays {
+			d.Difference = d.Shadow.Minus(d.Source)
+		}
+		if cell.Packing != "none" {
+			c.Plain = 1.43
+		}
 		c.Settle()
-		c.Delay.Difference = c.Delay.Shadow.Minus(c.Delay.Source)
+		r.Cases = append(r.Cases, c)
+		return c
 	}
-	r.Cases = []*Case{ring, {Source: "kafka", Engine: "io_uring", Skipped: "umbra does not take it here: refused by the container"}, plain}
+	cells := map[string]Cell{}
+	for _, c := range good().Cells(SourceSynthetic) {
+		cells[c.Name] = c
+	}
+	slow := []*Delay{{Rate: 1e6, Burst: 16 << 10, Seconds: 5, CPU: 0.05,
+		Source: delay.Summary{Count: 300, P50: 0.12, P99: 0.54, P999: 2.38, Max: 4.85},
+		Shadow: delay.Summary{Count: 300, P50: 0.42, P99: 1.77, P999: 4.21, Max: 7.24}}, {Rate: 20e6, Burst: 16 << 10, Seconds: 5, CPU: 0.31,
+		Source: delay.Summary{Count: 6000, P50: 0.12, P99: 0.54, P999: 2.38, Max: 4.85},
+		Shadow: delay.Summary{Count: 6000, P50: 0.82, P99: 1.77, P999: 4.21, Max: 7.24}}}
+	add("synthetic", "io_uring", cells[cellBase], slow, round(0.20, 0.28), round(0.20, 0.31), round(0.20, 0.50, busy))
+	add("synthetic", "io_uring", cells["codec-lz4"], nil, round(0.20, 0.28), round(0.20, 0.31), round(0.20, 0.50))
+	add("synthetic", "io_uring", cells[cellSmallBatch], nil, round(0.20, 0.38), round(0.20, 0.41), round(0.20, 0.50))
+	add("synthetic", "io_uring", cells[cellLargeBatch], nil, round(0.20, 0.28), round(0.20, 0.31), round(0.20, 0.40))
+	add("synthetic", "io_uring", cells[cellMany], nil, round(0.20, 0.68), round(0.20, 0.91), round(0.20, 0.90))
+	add("synthetic", "io_uring", cells[cellHot], nil, round(0.20, 0.30))
+	far := round(0.20, 0.40)
+	far.Discard.Filled, far.Shadow.Filled = 0.09, 0.10
+	add("synthetic", "io_uring", cells[cellFar], nil, far)
+	r.Cases = append(r.Cases, &Case{Source: "kafka", Engine: "io_uring", Cell: cells[cellBase], Skipped: "umbra does not take it here: refused by the container"})
+	add("kafka", "pwrite", cells[cellBase], []*Delay{{Rate: 20e6, CPU: 0.4, Window: measure.Window{Noise: []string{busy}},
+		Source: delay.Summary{Count: 90000, P50: 1.1, P99: 20, P999: 30, Max: 31},
+		Shadow: delay.Summary{Count: 90000, P50: 3, P99: 40, P999: 29, Max: 32}}}, round(0.25, 1.5, busy))
+	r.Ceiling = &ceiling.Ceiling{Things: []ceiling.Thing{{Name: ceiling.CRC, Samples: []ceiling.Sample{{GiBps: 12, Cost: 0.08}}},
+		{Name: ceiling.Disk, Samples: []ceiling.Sample{{GiBps: 2, Cost: 0.09}, {GiBps: 3, Cost: 0.08}}}}}
+	r.Vitals = []*Vitals{{Engine: "io_uring", Pauses: Histogram{Count: 40, P50: 0.05, P99: 0.26, Max: 0.46}, Waits: Histogram{Count: 9000, P50: 0.01, P99: 0.2, Max: 3}, GC: 0.011, Loops: []float64{0.0001, 0.004, 0.0002}}}
+	r.conclude()
 	return r
+}
+
+// What is concluded can be compared and drawn.
+func TestConclusionsAreSound(t *testing.T) {
+	r := sample()
+	if err := r.Check(); err != nil {
+		t.Error(err)
+	}
+	f := func(name string, value float64, met bool) {
+		t.Helper()
+		i := slices.IndexFunc(r.Figures, func(f report.Figure) bool { return f.Name == name })
+		if i < 0 {
+			t.Errorf("no figure %s", name)
+			return
+		}
+		if got, ok := r.Figures[i].Met(); math.Abs(r.Figures[i].Value-value) > 1e-9 || !ok || got != met {
+			t.Errorf("%+v, met %v: want %v, %v", r.Figures[i], got, value, met)
+		}
+	}
+	f("link/synthetic/io_uring/base/ratio", 1.475, true)
+	f("link/kafka/pwrite/base/ratio", 6, false)
+	f("link/synthetic/io_uring/batch-5KiB/cost_over_batch-1MiB", 0.41/0.31, true)
+	f("link/synthetic/io_uring/partitions-5000/cost_over_base", (0.68/0.28+0.91/0.31)/2, false)
+	f("link/synthetic/io_uring/hot/gib_per_s", 0.5, false)
+	f("link/synthetic/io_uring/rtt-85ms/line_filled", 0.1*(1<<30)*8/1e9, true)
+	f("link/synthetic/io_uring/delay-20MB/p50_over_source_ms", 0.7, false)
+	f("link/synthetic/io_uring/delay-1MB/p99_over_source_ms", 1.23, true)
+	var charts []string
+	for _, c := range r.Charts {
+		charts = append(charts, c.ID)
+	}
+	want := "link-cost-synthetic link-rate-synthetic link-ratio-partitions-synthetic link-ratio-batch-synthetic link-cost-kafka link-rate-kafka link-rtt link-delay-p50 link-delay-p99"
+	if got := strings.Join(charts, " "); got != want {
+		t.Errorf("charts:\n%s, want\n%s", got, want)
+	}
 }
 
 func TestTableGolden(t *testing.T) {
@@ -112,7 +174,7 @@ func TestTableGolden(t *testing.T) {
 // What a report holds can be read back, and its fields keep their names.
 func TestJSONGolden(t *testing.T) {
 	r := sample()
-	r.Cases = r.Cases[:2]
+	r.Cases, r.Charts = r.Cases[:1], r.Charts[:1]
 	doc, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		t.Fatal(err)

@@ -2,24 +2,36 @@ package link
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"umbra/bench/delay"
-	"umbra/bench/process"
 )
 
-// topicLoad is the topic of the transfers.
-const topicLoad = "umbra-bench-load"
+// topicPrefix begins the names of all topics that are made in a cluster.
+const topicPrefix = "umbra-bench-"
 
-// A source is a cluster with a topic to copy.
+// An origin is a cluster that has the topics of cells.
+type origin interface {
+	// Open makes a cell's topic, with its data.
+	Open(ctx context.Context, c Cell) (source, error)
+	// Load makes an empty topic of the base's shape that grows on demand.
+	Load(ctx context.Context, base Cell, rate float64) (load, error)
+	// Together says whether all cells may be open at once. Their rounds are then
+	// taken in turns, and cells compare as well as the two sides of a pair do.
+	Together() bool
+	Close() error
+}
+
+// A source is a topic to copy.
 type source interface {
 	Bootstrap() string
-	Bytes() int64 // of record batches in the topic
-	// Watch is the processes of the source, none where they run elsewhere.
+	Topic() string
+	Bytes() int64   // of record batches in the topic
+	Plain() float64 // bytes before compression for each byte of Bytes
+	// Watch is the processes that serve it, none where they run elsewhere.
 	Watch() map[string]int
-	// Load makes an empty topic that grows on demand.
-	Load(ctx context.Context) (load, error)
-	Close() error
+	Close(ctx context.Context) error
 }
 
 // A load is an empty topic that grows at a given rate.
@@ -33,52 +45,12 @@ type load interface {
 	Close(ctx context.Context) error
 }
 
-// synthetic is the source that costs as little as a source can.
-type synthetic struct {
-	*process.Source
-	opts Options
-}
-
-func startSynthetic(o Options) (source, error) {
-	s, err := process.StartSource(o.sourceConfig(topicLoad, o.Bytes))
-	if err != nil {
-		return nil, err
+func (r *run) origin(ctx context.Context, name string) (origin, error) {
+	switch name {
+	case SourceSynthetic:
+		return synthetics{}, nil
+	case SourceKafka:
+		return startKafka(ctx, filepath.Join(r.dir, "kafka"), r.Line)
 	}
-	return &synthetic{s, o}, nil
+	return attachKafka(name, r.Line)
 }
-
-func (o Options) sourceConfig(topic string, bytes int64) process.SourceConfig {
-	return process.SourceConfig{Topic: topic, Partitions: o.Partitions, Record: o.Record, Batch: o.Batch, Chunk: o.Chunk, Bytes: bytes}
-}
-
-func (s *synthetic) Bootstrap() string     { return s.About.Addr }
-func (s *synthetic) Bytes() int64          { return s.About.Bytes }
-func (s *synthetic) Watch() map[string]int { return map[string]int{watchSource: s.PID()} }
-
-func (s *synthetic) Load(context.Context) (load, error) {
-	const topic = "umbra-bench-delay"
-	p, err := process.StartSource(s.opts.sourceConfig(topic, 0))
-	if err != nil {
-		return nil, err
-	}
-	return &growing{p, topic, s.opts.DelayRate}, nil
-}
-
-// growing is a synthetic source that begins empty.
-type growing struct {
-	*process.Source
-	topic string
-	rate  float64
-}
-
-func (g *growing) Bootstrap() string     { return g.About.Addr }
-func (g *growing) Topic() string         { return g.topic }
-func (g *growing) Watch() map[string]int { return map[string]int{watchSource: g.PID()} }
-func (g *growing) Step() time.Duration   { return g.About.Step(g.rate) }
-func (g *growing) Burst() int            { return g.About.BatchBytes }
-
-func (g *growing) Send(ctx context.Context, d time.Duration) ([]delay.Ack, error) {
-	return g.Grow(ctx, g.rate, d)
-}
-
-func (g *growing) Close(context.Context) error { return g.Source.Close() }

@@ -82,6 +82,7 @@ func commands() []*cobra.Command {
 
 		newPart(process.SourceCommand),
 		newPart(process.DiscardCommand),
+		newPart(process.WayCommand),
 		newCopy(),
 		newLoad(),
 	}

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"umbra/bench/link"
 	"umbra/bench/peers"
 	"umbra/bench/process"
 	"umbra/bench/traffic/load"
+	"umbra/kafkaproto/compress"
 )
 
 func TestSize(t *testing.T) {
@@ -49,7 +52,7 @@ func shortOf(t *testing.T, args ...string) linkFlags {
 // --short gives way to what is asked for by name.
 func TestShrink(t *testing.T) {
 	long := shortOf(t)
-	if long.bytes != 4<<30 || long.options.Rounds != 5 || long.seconds != 20 {
+	if long.bytes != 4<<30 || long.options.Rounds != 5 || long.seconds != 10 {
 		t.Errorf("defaults: %+v", long)
 	}
 	short := shortOf(t, "--short")
@@ -59,6 +62,31 @@ func TestShrink(t *testing.T) {
 	mixed := shortOf(t, "--rounds", "7", "--short", "--seconds", "1")
 	if mixed.options.Rounds != 7 || mixed.seconds != 1 || mixed.bytes != short.bytes {
 		t.Errorf("short with 7 rounds: %+v", mixed)
+	}
+}
+
+// What the flags ask for is what is measured.
+func TestLinkReads(t *testing.T) {
+	f := func(args ...string) link.Options {
+		t.Helper()
+		flags := shortOf(t, args...)
+		o, err := flags.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	if o := f(); o.Grid != link.GridNone || o.Ceiling || len(o.DelayRates) != 3 || o.DelayRates[2] != 50e6 {
+		t.Errorf("without flags: %+v", o)
+	}
+	if o := f("--grid", "--codec", "zstd"); o.Grid != link.GridFull || !o.Ceiling || o.Codec != compress.Zstd {
+		t.Errorf("--grid: %+v", o)
+	}
+	if o := f("--cell", "hot"); o.Grid != link.GridFull || len(o.Only) != 1 {
+		t.Errorf("--cell: %+v", o)
+	}
+	if o := f("--short"); o.Grid != link.GridShort || o.Within > time.Minute || len(o.DelayRates) != 1 {
+		t.Errorf("--short: %+v", o)
 	}
 }
 
@@ -76,6 +104,9 @@ func TestUsageErrors(t *testing.T) {
 	f(`no bench "lnik"`, "lnik")
 	f(`-o "yaml"`, "link", "-o", "yaml")
 	f(`--source "x"`, "link", "--source", "x")
+	f(`--codec: compression "lz5"`, "link", "--codec", "lz5")
+	f(`--delay-rate "x"`, "link", "--delay-rate", "x")
+	f(`--cell "hott"`, "link", "--cell", "hott")
 	f("--rounds is -1", "link", "--rounds", "-1")
 	f("nowhere", "link", "--umbra", filepath.Join(t.TempDir(), "nowhere"))
 }
@@ -89,7 +120,7 @@ func TestPartsAreHidden(t *testing.T) {
 		}
 	}
 	slices.Sort(hidden)
-	if !slices.Equal(hidden, []string{peers.CopyCommand, process.DiscardCommand, load.Command, process.SourceCommand}) {
+	if !slices.Equal(hidden, []string{peers.CopyCommand, process.DiscardCommand, load.Command, process.SourceCommand, process.WayCommand}) {
 		t.Errorf("hidden: %q", hidden)
 	}
 }

@@ -1,0 +1,121 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"umbra/bench/delay"
+	"umbra/bench/plain"
+	"umbra/bench/process"
+	"umbra/bench/shadow"
+)
+
+// livePair is a pair of a cell whose topic grows while it is read: a fresh topic for
+// each side, which has begun to wait when the growth begins. What a batch costs that
+// comes alone is in it, and what many partitions cost at a rate.
+func (r *run) livePair(ctx context.Context, s *shadow.Shadow, cell Cell) (out Round, err error) {
+	if err := r.liveDiscard(ctx, cell, &out.Discard); err != nil {
+		return out, err
+	}
+	err = r.liveShadow(ctx, s, cell, &out.Shadow)
+	return out, err
+}
+
+func (r *run) liveDiscard(ctx context.Context, cell Cell, into *Sample) (err error) {
+	src, err := startSynthetic(cell, topicPrefix+cell.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close(ctx)) }()
+	d, err := startDiscard(src.Bootstrap(), src.Topic(), cell)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	w, err := r.begin(src.Watch(), watchDiscard, d.PID())
+	if err != nil {
+		return err
+	}
+	total, err := follow(ctx, d, src, cell)
+	if err != nil {
+		return err
+	}
+	win, err := w.End(r.rule)
+	*into = NewSample(watchDiscard, total.Bytes, win)
+	into.Chunk = float64(total.Bytes) / float64(max(1, total.Chunks))
+	return err
+}
+
+// follow makes the source grow while d reads. A side that fails ends the other.
+func follow(ctx context.Context, d *process.Discard, src *canned, cell Cell) (total plain.Total, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	grown := make(chan error, 1)
+	go func() {
+		_, err := src.Grow(ctx, cell.Live, cell.LiveFor)
+		if err != nil {
+			cancel()
+		}
+		grown <- err
+	}()
+	if total, err = d.Follow(ctx, src.foretell(cell)); err != nil {
+		cancel()
+	}
+	return total, errors.Join(err, <-grown)
+}
+
+// foretell is where the partitions end when the source has grown.
+func (s *canned) foretell(cell Cell) map[int32]int64 {
+	ends := map[int32]int64{}
+	for p := range cell.Partitions {
+		ends[int32(p)] = s.About.Records * s.About.Batches(cell.Live, cell.LiveFor, p, cell.Partitions)
+	}
+	return ends
+}
+
+func (r *run) liveShadow(ctx context.Context, s *shadow.Shadow, cell Cell, into *Sample) (err error) {
+	src, err := startSynthetic(cell, topicPrefix+cell.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close(ctx)) }()
+	c, err := s.Begin(ctx, src.Bootstrap(), src.Topic())
+	if err != nil {
+		return err
+	}
+	empty := map[int32]int64{}
+	for p := range cell.Partitions {
+		empty[int32(p)] = 0
+	}
+	if _, err := await(ctx, c, empty); err != nil { // the topic is there
+		return err
+	}
+	w, err := r.begin(src.Watch(), watchUmbra, s.Daemon.PID())
+	if err != nil {
+		return err
+	}
+	acks, err := src.Grow(ctx, cell.Live, cell.LiveFor)
+	if err != nil {
+		return err
+	}
+	ends := delay.Ends(acks)
+	if _, err := await(ctx, c, ends); err != nil {
+		return err
+	}
+	win, err := w.End(r.rule)
+	*into = NewSample(watchUmbra, int64(len(acks))*int64(src.About.BatchBytes), win)
+	if told := src.foretell(cell); err == nil && !covers(told, ends) {
+		err = fmt.Errorf("the source grew to other ends than foretold: %d batches", len(acks))
+	}
+	return errors.Join(err, forget(ctx, c))
+}
+
+// covers says whether two maps of ends agree, where a partition that got nothing may
+// be missing from the second.
+func covers(told, ends map[int32]int64) bool {
+	told = maps.Clone(told)
+	maps.DeleteFunc(told, func(_ int32, end int64) bool { return end == 0 })
+	return maps.Equal(told, ends)
+}
