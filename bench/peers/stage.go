@@ -48,7 +48,7 @@ func layout(dir string) kafka.Layout {
 		Config: map[string]string{
 			"num.network.threads": "3", "num.io.threads": "8", "broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000",
 			"log.cleaner.backoff.ms": "15000", "log.cleaner.dedupe.buffer.size": "134217728", "log.retention.check.interval.ms": "300000",
-			"replica.fetch.max.bytes": "1048576", "log.segment.delete.delay.ms": "500", "file.delete.delay.ms": "500",
+			"replica.fetch.max.bytes": "1048576", "log.segment.delete.delay.ms": "500",
 		}}
 }
 
