@@ -59,6 +59,9 @@ Options, for --option KEY=VALUE:
 	f.DurationVar(&target, "rpo-target", 0, "recovery point to hold, such as 5s; status is unhealthy above it")
 	f.StringArrayVar(&options, "option", nil, "`KEY=VALUE` of an option above; may be given several times")
 	f.BoolVar(&dryRun, "dry-run", false, "show what would be shadowed and create nothing")
+	if err := cmd.RegisterFlagCompletionFunc("option", completeOptions); err != nil {
+		panic("BUG: " + err.Error())
+	}
 	for _, name := range []string{"from", "topics"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic("BUG: " + err.Error())

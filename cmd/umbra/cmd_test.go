@@ -143,6 +143,7 @@ func TestCompletionAsksTheDaemon(t *testing.T) {
 	f("eu-copy\n", "failover", "")
 	f("dr-east\n", "link", "status", "d")
 	f("orders-eu\n", "topic", "describe", "")
+	f("backoff_min=\twait after", "link", "create", "dr", "--option", "backoff")
 }
 
 // Every command has examples, and help shows them before anything long.

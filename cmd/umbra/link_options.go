@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"umbra/core/link/spec"
 )
 
@@ -43,4 +45,12 @@ func renderOptions(w io.Writer, link string, values map[string]string) {
 		fmt.Fprintf(w, "%-9s %s=%s\n", label, key, values[key])
 		label = ""
 	}
+}
+
+// completeOptions offers the keys for --option.
+func completeOptions(*cobra.Command, []string, string) (keys []string, _ cobra.ShellCompDirective) {
+	for _, o := range spec.OptionTable() {
+		keys = append(keys, cobra.CompletionWithDesc(o.Key+"=", o.Doc))
+	}
+	return keys, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
