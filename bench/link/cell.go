@@ -118,7 +118,7 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 	if source != SourceSynthetic || o.LiveFor == 0 {
 		return cells
 	}
-	for _, n := range pick(full, []int{10, 5000}, 2) {
+	for _, n := range pick(full, []int{10, 5000}, 1) {
 		add(AxisLive, float64(n), fmt.Sprint(n), func(c *Cell) { c.Partitions, c.Bytes, c.Live, c.LiveFor = n, 0, liveRate, o.LiveFor })
 	}
 	return cells

@@ -74,7 +74,7 @@ func TestCells(t *testing.T) {
 		}
 	}
 	f(GridNone, SourceSynthetic, "base")
-	f(GridShort, SourceSynthetic, "base record-100B codec-lz4 batch-5KiB batch-1MiB partitions-1000 hot rtt-85ms live-10 live-5000")
+	f(GridShort, SourceSynthetic, "base record-100B codec-lz4 batch-5KiB batch-1MiB partitions-1000 hot rtt-85ms live-10")
 	f(GridFull, SourceSynthetic, "base record-100B record-10KiB codec-lz4 codec-zstd batch-5KiB batch-1MiB partitions-1000 partitions-100 partitions-5000 hot rtt-0ms rtt-20ms rtt-85ms live-10 live-5000")
 	f(GridFull, SourceKafka, "base record-100B record-10KiB codec-lz4 codec-zstd batch-5KiB batch-1MiB partitions-1000 partitions-100 hot rtt-85ms")
 	f(GridFull, "127.0.0.1:9092", "base record-100B record-10KiB codec-lz4 codec-zstd batch-5KiB batch-1MiB partitions-1000 partitions-100 hot")

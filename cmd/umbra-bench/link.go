@@ -91,9 +91,9 @@ func (f *linkFlags) flagSet() *pflag.FlagSet {
 
 // shrink sets what --short stands for, where nothing else was asked for.
 func (f *linkFlags) shrink(fs *pflag.FlagSet) {
-	f.unless(fs, "bytes", func() { f.bytes = 1 << 30 })
-	f.unless(fs, "within", func() { f.options.Within = 50 * time.Second })
-	f.unless(fs, "warm", func() { f.warm = 1 << 30 })
+	f.unless(fs, "bytes", func() { f.bytes = 512 << 20 })
+	f.unless(fs, "within", func() { f.options.Within = 45 * time.Second })
+	f.unless(fs, "warm", func() { f.warm = 512 << 20 })
 	f.unless(fs, "rounds", func() { f.options.Rounds = 3 })
 	f.unless(fs, "seconds", func() { f.seconds = 2 })
 	f.unless(fs, "delay-rate", func() { f.rates = []string{"20MB"} })
