@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"umbra/bench/report"
 )
 
 // machine is where it was measured: one value where all reports agree, else each.
@@ -70,7 +68,7 @@ func rule(sources []Source) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("other processes used more than %s cores, or the hypervisor took more than %s%% of the machine", report.Number(r.OtherCores), report.Number(100*r.StealRatio))
+	return fmt.Sprintf("other processes used more than %s cores, or the hypervisor took more than %s%% of the machine", round(r.OtherCores), round(100*r.StealRatio))
 }
 
 func benches(sources []Source) string {

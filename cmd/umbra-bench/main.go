@@ -79,11 +79,12 @@ func commands() []*cobra.Command {
 		newProduce(),
 		newConsume(),
 		newCatchup(),
+		newSoak(),
 
 		newPart(process.SourceCommand),
 		newPart(process.DiscardCommand),
-		newPart(process.WayCommand),
 		newCopy(),
+		newPart(process.WayCommand),
 		newLoad(),
 	}
 }

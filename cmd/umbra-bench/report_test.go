@@ -96,3 +96,27 @@ func TestReportOpenMessaging(t *testing.T) {
 		t.Error("nothing was written, without an error")
 	}
 }
+
+// bench/run.sh runs every bench there is: none is forgotten, none is gone.
+func TestRunScriptKnowsEveryBench(t *testing.T) {
+	_, rest, ok := strings.Cut(readFile(t, filepath.Join("..", "..", "bench", "run.sh")), "\nALL=(")
+	list, _, closed := strings.Cut(rest, ")")
+	if !ok || !closed {
+		t.Fatal("there is no ALL=(..) in bench/run.sh")
+	}
+	want := map[string]bool{}
+	for _, c := range newRoot().Commands() {
+		if !c.Hidden && c.Flags().Lookup("short") != nil {
+			want[c.Name()] = true
+		}
+	}
+	for _, name := range strings.Fields(list) {
+		if !want[name] {
+			t.Errorf("bench/run.sh runs %q, and there is no such bench", name)
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		t.Errorf("bench/run.sh does not run %q", name)
+	}
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Runs benches one after the other and makes the report of what they found.
+#   run.sh full [BENCH ..]    everything that README shows: 20 to 40 minutes on two idle
+#                             cores; reports, page and picture go to bench/results
+#   run.sh short [BENCH ..]   the short form of each, so that none rots: about 4 minutes;
+#                             to .cache/bench-short
+#   run.sh report             the page, its picture and README's table from the reports
+#                             that are in bench/results
+# BENCH names some; none are all. One that fails does not stop the others; it is named
+# at the end, and so is the status. UMBRA_BENCH is the program (default bin/umbra-bench),
+# BENCH_DIR the folder for data, on the disk to be measured.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ALL=(link peers rpo produce consume catchup soak) # in the order of the report
+program=${UMBRA_BENCH:-bin/umbra-bench}
+results=bench/results
+
+# flags BENCH: what a full run asks for beyond the bench's own defaults.
+flags() {
+  case "$1" in
+    link) echo --grid --within 8m ;;
+    rpo) echo --hdr "$results/rpo" ;;
+    soak) echo --for 4m --journal "$results/soak.jsonl" ;;
+  esac
+}
+
+# run BENCH FLAG ..: one bench, its report in $folder, its time.
+failed=()
+run() {
+  local bench=$1 begin=$SECONDS
+  shift
+  printf '\n=== umbra-bench %s\n' "$bench $*"
+  if "$program" "$bench" "$@" ${BENCH_DIR:+--dir "$BENCH_DIR"} --json "$folder/$bench.json"; then
+    printf '=== umbra-bench %s ok, %d s\n' "$bench" $((SECONDS - begin))
+  else
+    printf '=== umbra-bench %s FAILED after %d s\n' "$bench" $((SECONDS - begin))
+    failed+=("$bench")
+  fi
+}
+
+# reports FOLDER: those that are there, in the order of the report.
+reports() {
+  local bench
+  for bench in "${ALL[@]}"; do
+    if [ -e "$1/$bench.json" ]; then echo "$1/$bench.json"; fi
+  done
+}
+
+# page: the page, its picture and README's table.
+page() {
+  local files
+  mapfile -t files < <(reports "$results")
+  if [ "${#files[@]}" = 0 ]; then
+    echo "there is no report in $results: run $0 full" >&2
+    return 1
+  fi
+  "$program" report "${files[@]}" --html "$results/report.html" --png "$results/report.png"
+  if grep -q '<!-- bench -->' README.md; then
+    "$program" report "$results"/*.json --readme README.md
+  fi
+  "$program" report "${files[@]}"
+}
+
+mode=${1:-}
+[ $# = 0 ] || shift
+benches=("$@")
+[ $# != 0 ] || benches=("${ALL[@]}")
+case "$mode" in
+  full)
+    folder=$results
+    mkdir -p "$folder"
+    for bench in "${benches[@]}"; do
+      # shellcheck disable=SC2046 # the flags are words
+      run "$bench" $(flags "$bench")
+    done
+    page
+    ;;
+  short)
+    folder=.cache/bench-short
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    for bench in "${benches[@]}"; do run "$bench" --short; done
+    mapfile -t files < <(reports "$folder")
+    if [ "${#files[@]}" != 0 ]; then
+      "$program" report "${files[@]}" --html "$folder/report.html"
+      "$program" compare "${files[0]}" "${files[0]}" >"$folder/compare.txt"
+      "$program" report "${files[@]}" --all
+    fi
+    ;;
+  report) page ;;
+  *)
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+if [ "${#failed[@]}" != 0 ]; then
+  echo "failed: ${failed[*]}"
+  exit 1
+fi
