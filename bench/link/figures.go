@@ -182,7 +182,6 @@ func (v *Vitals) figures() []report.Figure {
 	out := []report.Figure{
 		{Name: path + "gc_pause_p99_ms", Unit: "ms", Better: report.Less, Value: v.Pauses.P99, Samples: int(v.Pauses.Count)},
 		{Name: path + "gc_pause_max_ms", Unit: "ms", Better: report.Less, Value: v.Pauses.Max, Samples: int(v.Pauses.Count)},
-		{Name: path + "gc_cpu_ratio", Unit: "x", Better: report.Less, Value: v.GC, Samples: 1},
 		{Name: path + "scheduling_wait_p99_ms", Unit: "ms", Better: report.Less, Value: v.Waits.P99, Samples: int(v.Waits.Count)},
 	}
 	if len(v.Loops) > 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"umbra/admin/api"
+	"umbra/bench/measure"
 	"umbra/bench/plain"
 	"umbra/bench/shadow"
 )
@@ -18,12 +19,21 @@ const (
 )
 
 // forget takes a copy off its source and deletes it, so that it can be copied again,
-// and waits until it is gone. Thousands of partitions may take longer than a client
-// waits for the answer.
+// and waits until it is gone and umbra idles: what it does behind that would be
+// counted to the next copy.
 func forget(ctx context.Context, c *shadow.Copy) error {
 	if err := takeOff(ctx, c); err != nil {
 		return err
 	}
+	if err := remove(ctx, c); err != nil {
+		return err
+	}
+	return calm(ctx, c)
+}
+
+// remove deletes the link and the topic. Thousands of partitions may take longer than
+// a client waits for the answer.
+func remove(ctx context.Context, c *shadow.Copy) error {
 	err := c.Admin.DeleteLink(ctx, c.Link, false)
 	if err == nil {
 		c.Kafka.SetTimeoutMillis(deleteMillis)
@@ -45,6 +55,30 @@ func forget(ctx context.Context, c *shadow.Copy) error {
 		}
 	}
 	return fmt.Errorf("forget the copy of topic %q: it is still there after %v: %w", c.Topic, forgetLimit, err)
+}
+
+const (
+	calmWindow = 100 * time.Millisecond
+	calmShare  = 20               // a process that idles uses at most a part of so many of a window
+	calmLimit  = 60 * time.Second // after which what follows is measured all the same
+)
+
+// calm waits until umbra uses next to no processor time.
+func calm(ctx context.Context, c *shadow.Copy) error {
+	last, err := measure.ProcessCPU(c.Daemon.PID())
+	for begin := time.Now(); err == nil && time.Since(begin) < calmLimit; {
+		select {
+		case <-time.After(calmWindow):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var now time.Duration
+		if now, err = measure.ProcessCPU(c.Daemon.PID()); now-last < calmWindow/calmShare {
+			break
+		}
+		last = now
+	}
+	return err
 }
 
 // takeOff fails a copy over: the topic is umbra's own then.

@@ -17,7 +17,6 @@ type Vitals struct {
 	Engine string    `json:"engine"`
 	Pauses Histogram `json:"gc_pauses"`         // the whole world stood still
 	Waits  Histogram `json:"scheduling_waits"`  // of goroutines that could run
-	GC     float64   `json:"gc_cpu_ratio"`      // of the processor time it used
 	Loops  []float64 `json:"loop_lags_seconds"` // what the slowest loop took to answer a probe, while it copied in the warm-up
 }
 
@@ -35,7 +34,6 @@ type Histogram struct {
 const (
 	metricPauses = "go_gc_pauses_seconds_bucket"
 	metricWaits  = "go_sched_latencies_seconds_bucket"
-	metricGC     = "go_gc_cpu_seconds_total"
 	metricLoop   = "umbra_shard_lag_seconds{"
 )
 
@@ -45,16 +43,13 @@ const probeEvery = 50 * time.Millisecond
 // pulse is a scrape at the begin of the run, and what was probed since.
 type pulse struct {
 	begin map[string]float64
-	cpu   time.Duration
 	loops []float64
 }
 
 // feel takes the first scrape of an umbra.
 func feel(ctx context.Context, s *shadow.Shadow) (p *pulse, err error) {
 	p = &pulse{}
-	if p.begin, err = s.Daemon.MetricValues(ctx); err == nil {
-		p.cpu, err = s.Daemon.CPU()
-	}
+	p.begin, err = s.Daemon.MetricValues(ctx)
 	return p, err
 }
 
@@ -91,15 +86,7 @@ func (p *pulse) vitals(ctx context.Context, s *shadow.Shadow) (*Vitals, error) {
 	if err != nil {
 		return nil, err
 	}
-	cpu, err := s.Daemon.CPU()
-	if err != nil {
-		return nil, err
-	}
-	v := &Vitals{Engine: s.Engine, Pauses: histogram(p.begin, end, metricPauses), Waits: histogram(p.begin, end, metricWaits), Loops: p.loops}
-	if used := (cpu - p.cpu).Seconds(); used > 0 {
-		v.GC = (end[metricGC] - p.begin[metricGC]) / used
-	}
-	return v, nil
+	return &Vitals{Engine: s.Engine, Pauses: histogram(p.begin, end, metricPauses), Waits: histogram(p.begin, end, metricWaits), Loops: p.loops}, nil
 }
 
 // histogram subtracts two scrapes of cumulative buckets.
