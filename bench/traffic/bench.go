@@ -20,17 +20,44 @@ func (r *run) produce(ctx context.Context, out *Report) error {
 	})
 }
 
-// fresh measures a load on an empty topic.
+// onFresh measures a load on an empty topic.
 func (r *run) onFresh(ctx context.Context, s *system, kind load.Kind, c cell) (out Sample, err error) {
 	j := r.job(s, kind, c)
-	if kind == load.Tail {
-		j.Partitions = max(r.Partitions, c.conns) // every reader has one to itself: one batch, one read
-	}
 	if j.Topic, err = s.fresh(ctx, j.Partitions); err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, s.Drop(context.WithoutCancel(ctx), j.Topic)) }()
 	return r.measure(ctx, s, j)
+}
+
+// tails are the topics whose ends are read, by system and number of partitions: every
+// reader has one to itself, so that one batch is one read. They stay for the whole
+// run: a Kafka takes seconds to make one of 256 partitions.
+type tails map[*system]map[int]string
+
+func (t tails) measure(ctx context.Context, r *run, s *system, c cell) (out Sample, err error) {
+	j := r.job(s, load.Tail, c)
+	j.Partitions = max(r.Partitions, c.conns)
+	if t[s] == nil {
+		t[s] = map[int]string{}
+	}
+	if j.Topic = t[s][j.Partitions]; j.Topic == "" {
+		if j.Topic, err = s.fresh(ctx, j.Partitions); err != nil {
+			return out, err
+		}
+		t[s][j.Partitions] = j.Topic
+	}
+	return r.measure(ctx, s, j)
+}
+
+func (t tails) drop(ctx context.Context) error {
+	var errs []error
+	for s, topics := range t {
+		for _, topic := range topics {
+			errs = append(errs, s.Drop(ctx, topic))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // consume measures consuming: every batch size has a topic of its own at every system.
@@ -39,7 +66,8 @@ func (r *run) consume(ctx context.Context, out *Report) (err error) {
 		*system
 		batch int
 	}
-	topics := map[key]string{}
+	topics, ends := map[key]string{}, tails{}
+	defer func() { err = errors.Join(err, ends.drop(context.WithoutCancel(ctx))) }()
 	for _, s := range r.systems {
 		for _, b := range r.Batches {
 			topic := fmt.Sprintf("umbra-bench-%s-read-%d", s.name, b)
@@ -52,7 +80,7 @@ func (r *run) consume(ctx context.Context, out *Report) (err error) {
 		}
 	}
 	return r.each(ctx, out, func(ctx context.Context, s *system, c cell) (got Round, err error) {
-		if got.Paced, err = r.onFresh(ctx, s, load.Tail, c); err != nil {
+		if got.Paced, err = ends.measure(ctx, r, s, c); err != nil {
 			return got, err
 		}
 		j := r.job(s, load.Read, c)

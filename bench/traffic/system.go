@@ -21,6 +21,10 @@ import (
 // heapMiB is the heap of the Kafka broker, as its own start script has it.
 const heapMiB = 1024
 
+// createTries is how often a topic is made anew when its partitions had no leader in
+// time: on a machine that others use, a Kafka may take more than cluster's patience.
+const createTries = 3
+
 // kafkaLayout undoes what the test harness makes small: threads, intervals and the
 // collector are those of a Kafka that is started with its own scripts.
 func kafkaLayout(dir string) kafka.Layout {
@@ -146,7 +150,11 @@ func (st *stage) close() error {
 func (s *system) fresh(ctx context.Context, partitions int) (string, error) {
 	s.topic++
 	topic := fmt.Sprintf("umbra-bench-%s-%d", s.name, s.topic)
-	if _, err := s.Create(ctx, topic, partitions); err != nil {
+	_, err := s.Create(ctx, topic, partitions)
+	for tries := 1; err != nil && tries < createTries && ctx.Err() == nil; tries++ {
+		_, err = s.Create(ctx, topic, partitions)
+	}
+	if err != nil {
 		return "", err
 	}
 	if !s.flush {
