@@ -46,7 +46,7 @@ type disaster struct {
 	held    map[int32]held
 }
 
-// moment is when a kill comes, after the load began; it follows from the seed.
+// moment is when a kill comes, after the load's first acknowledgement; it follows from the seed.
 func moment(seed uint64, round int, within time.Duration) time.Duration {
 	rng := rand.New(rand.NewPCG(seed, uint64(round)))
 	return killAfter + time.Duration(rng.Int64N(int64(within-killAfter)+1))
@@ -112,6 +112,9 @@ func (d *disaster) strike(ctx context.Context, after time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := d.firstAck(ctx); err != nil {
+		return err
+	}
 	if !delay.SleepUntil(ctx, measure.Now()+int64(after)) {
 		return ctx.Err()
 	}
@@ -139,6 +142,18 @@ func (d *disaster) strike(ctx context.Context, after time.Duration) error {
 		return d.copy.Broken(ctx, err)
 	}
 	d.FailoverMs, d.WritableMs = since(d.killed, probe.first), since(d.killed, probe.last)
+	return nil
+}
+
+// firstAck waits until the load is under way.
+func (d *disaster) firstAck(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for len(d.sender.Acks()) == 0 {
+		if !delay.SleepUntil(ctx, measure.Now()+int64(time.Millisecond)) {
+			return fmt.Errorf("wait for the first acknowledgement of the load: %w", ctx.Err())
+		}
+	}
 	return nil
 }
 

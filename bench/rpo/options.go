@@ -28,7 +28,7 @@ type Options struct {
 	Idle       time.Duration // how long an idle topic is watched; 0 leaves it out
 	Kills      int           // of a Kafka that was started here
 	KillRate   float64       // bytes per second while it is killed
-	Within     time.Duration // the kill comes this long after the load began, at most, and at least killAfter
+	Within     time.Duration // the kill comes this long after the first acknowledgement, at most, and at least killAfter
 	Partitions int
 	Record     int    // bytes of a record's value
 	Burst      int    // bytes sent at once, to one partition
@@ -39,7 +39,7 @@ type Options struct {
 	HDR        string // folder for .hlog and .hgrm files; empty: none
 }
 
-// killAfter is how long a load runs at least before the source is killed.
+// killAfter is how long a load is under way at least before the source is killed.
 const killAfter = time.Second
 
 // Validate reports every fault at once.

@@ -79,8 +79,8 @@ type lagPoint struct{ seconds, records, ms float64 }
 // Kill is one disaster.
 type Kill struct {
 	Round   int     `json:"round"`
-	Seed    uint64  `json:"seed"` // with Round it gives AfterMs
-	AfterMs float64 `json:"after_ms"`
+	Seed    uint64  `json:"seed"`     // with Round it gives AfterMs
+	AfterMs float64 `json:"after_ms"` // the load's first acknowledgement
 	Topic   string  `json:"topic"`
 
 	Sent  int64 `json:"sent_records"`  // handed to the producer

@@ -9,6 +9,7 @@ import (
 
 	"umbra/admin/api"
 	"umbra/bench/delay"
+	"umbra/bench/measure"
 	"umbra/bench/report"
 )
 
@@ -152,9 +153,7 @@ func (r *Report) remark(say *report.Remarks) {
 				say.Say("%s: %s %s, target %s or less: %s", f.Name, number(f.Value), f.Unit, number(*f.Target), report.Verdict(f.Value <= *f.Target, dirty))
 			}
 		}
-		for i := range c.Rounds {
-			noise.Look(fmt.Sprintf("%s %s round %d", c.Source, c.Pace, i+1), &c.Rounds[i].Window)
-		}
+		noise.Look(c.Source+" "+c.Pace, windows(c.Rounds, func(r *Round) *measure.Window { return &r.Window })...)
 	}
 	if busy := r.idleAgainstBusy(); busy != "" {
 		say.Say("%s", busy)
@@ -162,8 +161,8 @@ func (r *Report) remark(say *report.Remarks) {
 	if n := r.mistaken(); n > 0 {
 		say.Say("receipts: %d of %d call their loss exact where the source's log had more than that: they speak of when the source last answered", n, len(r.Kills))
 	}
+	noise.Look("kills", windows(r.Kills, func(k **Kill) *measure.Window { return &(*k).Window })...)
 	for _, k := range r.Kills {
-		noise.Look(fmt.Sprintf("kill %d", k.Round), &k.Window)
 		for _, w := range append(k.Wrong, k.Claim.Faults...) {
 			say.Say("kill %d: WRONG: %s", k.Round, w)
 		}
@@ -172,6 +171,14 @@ func (r *Report) remark(say *report.Remarks) {
 		say.Say("%s", noise.String())
 	}
 	say.Place(r.Env)
+}
+
+func windows[T any](from []T, of func(*T) *measure.Window) []*measure.Window {
+	out := make([]*measure.Window, len(from))
+	for i := range from {
+		out[i] = of(&from[i])
+	}
+	return out
 }
 
 // mistaken counts the receipts that call a loss exact and too small.

@@ -73,7 +73,7 @@ func (f *rpoFlags) flagSet() *pflag.FlagSet {
 	fs.Float64Var(&f.idle, "idle", 20, "seconds for which an idle topic is watched; 0 leaves it out")
 	fs.IntVar(&o.Kills, "kills", 10, "how often the source is killed")
 	fs.Var(&f.killRate, "kill-rate", "bytes per second while it is killed")
-	fs.DurationVar(&o.Within, "kill-within", 4*time.Second, "the kill comes this long after the load began, at most, and 1 s at least")
+	fs.DurationVar(&o.Within, "kill-within", 4*time.Second, "the kill comes this long after the first acknowledgement, at most, and 1 s at least")
 	fs.IntVar(&o.Partitions, "partitions", 10, "partitions of the topic")
 	fs.Var(&f.record, "record", "size of a record's value")
 	fs.Var(&f.burst, "burst", "bytes that are sent at once, to one partition")
