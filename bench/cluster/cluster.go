@@ -22,8 +22,9 @@ import (
 // on a machine of this size.
 const heapMiB = 1024
 
-// patience is how long the cluster may take to make or delete a topic.
-const patience = 30 * time.Second
+// patience is how long the cluster may take to make or delete a topic of a thousand
+// partitions on a busy machine.
+const patience = 2 * time.Minute
 
 // Cluster is a cluster and a client to administer it. Not for concurrent use.
 type Cluster struct {
