@@ -168,7 +168,7 @@ func spread(name, unit string, sorted []float64) report.Figure {
 const pointsMax = 600
 
 func soakCharts(r *soak.Result) []report.Chart {
-	step := max(1, len(r.Samples)/pointsMax)
+	step := 1 + len(r.Samples)/pointsMax
 	true_, told := report.Series{Name: "by the source's own account"}, report.Series{Name: "by umbra's account"}
 	resident, budget := report.Series{Name: "resident"}, report.Series{Name: "budget"}
 	for part := range slices.Chunk(r.Samples, step) {

@@ -110,7 +110,7 @@ func TestPrefixFindsLies(t *testing.T) {
 	ctx := within(t)
 	check := func(name string, dst side, from int64, want string) {
 		t.Helper()
-		s, err := prefixAt(ctx, src, dst, "t", 0, from, false)
+		s, err := prefixAt(ctx, src, dst, "t", 0, from, 9)
 		switch {
 		case want == "" && (err != nil || s.to != logEnd):
 			t.Errorf("%s: %+v, %v; want all equal", name, s, err)
@@ -126,6 +126,7 @@ func TestPrefixFindsLies(t *testing.T) {
 	check("the last batch less", tampered(dst, drop(logEnd-1)), 0, "no more")
 	check("ahead of the source", bounded(dst, func(b *rawfetch.Bounds) { b.HighWatermark++ }), 0, "the source at")
 	check("less than was served", bounded(dst, func(b *rawfetch.Bounds) { b.HighWatermark = 100 }), 150, "it had served")
+	check("a start above the source's that may be", bounded(dst, func(b *rawfetch.Bounds) { b.Start = 9 }), 0, "")
 	check("a start above the source's", bounded(dst, func(b *rawfetch.Bounds) { b.Start = 10 }), 0, "starts at 10")
 	check("stable beyond the source's", bounded(dst, func(b *rawfetch.Bounds) { b.LastStable++ }), 0, "last stable")
 	shadow.SetFault("t", 0, hostile.Fault{Kind: hostile.WrongCRC, At: 0})
@@ -137,7 +138,7 @@ func TestAwayIsNotWrong(t *testing.T) {
 	src, dst, _ := pair(t)
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
-	if _, err := prefixAt(ctx, src, dst, "t", 0, 0, false); err == nil || isWrong(err) {
+	if _, err := prefixAt(ctx, src, dst, "t", 0, 0, 0); err == nil || isWrong(err) {
 		t.Errorf("a check that could not be done: %v, want an error that passes", err)
 	}
 }

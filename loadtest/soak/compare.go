@@ -49,10 +49,9 @@ type span struct {
 
 // prefixAt compares what the shadow holds of a partition from an offset on, in which it
 // had been seen to hold everything, with the source. The shadow may be behind, never
-// ahead, and what it has served it still has. startsMay allows its log to start above
-// the source's, which a source of several brokers can bring about: its replicas apply
-// retention each by itself, and a new leader may start lower than the last.
-func prefixAt(ctx context.Context, src, dst side, topic string, partition int32, from int64, startsMay bool) (span, error) {
+// ahead, and what it has served it still has. Its log may start above the source's up to
+// mayStart.
+func prefixAt(ctx context.Context, src, dst side, topic string, partition int32, from, mayStart int64) (span, error) {
 	held, err := dst.bounds(ctx, topic, partition)
 	if err != nil {
 		return span{}, err
@@ -67,7 +66,7 @@ func prefixAt(ctx context.Context, src, dst side, topic string, partition int32,
 		return span{}, wrongf("the shadow ends at %d, but it had served all below %d", held.HighWatermark, from)
 	case held.HighWatermark > truth.HighWatermark:
 		return span{}, wrongf("the shadow ends at %d, the source at %d", held.HighWatermark, truth.HighWatermark)
-	case held.Start > truth.Start && !startsMay:
+	case held.Start > max(truth.Start, mayStart):
 		return span{}, wrongf("the shadow starts at %d, the source at %d", held.Start, truth.Start)
 	case held.LastStable > truth.LastStable: // whatever is decided here is decided there
 		return span{}, wrongf("the shadow's last stable offset is %d, the source's %d", held.LastStable, truth.LastStable)

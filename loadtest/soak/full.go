@@ -100,12 +100,20 @@ func (f *full) behind(ctx context.Context) string {
 			if err := errors.Join(errS, errD); err != nil {
 				return err.Error()
 			}
-			if truth != held && !(f.o.Brokers > 1 && held.Start > truth.Start && held.HighWatermark == truth.HighWatermark && held.LastStable == truth.LastStable) {
+			if f.startsAbove(t.name, p, truth, held) {
+				held.Start = truth.Start
+			}
+			if truth != held {
 				return fmt.Sprintf("%s/%d: source %+v, shadow %+v", t.name, p, truth, held)
 			}
 		}
 	}
 	return ""
+}
+
+// startsAbove says that the copy starts above its source, and may.
+func (f *full) startsAbove(topic string, p int32, truth, held rawfetch.Bounds) bool {
+	return held.Start > truth.Start && held.Start <= f.topics.mayStart(topic, p, f.o)
 }
 
 // excuses is what umbra says about partitions that are behind or in error.
@@ -153,10 +161,10 @@ func (f *full) exact(ctx context.Context, topic string, p int32) (eq rawfetch.Eq
 		if err == nil || !errors.As(err, &d) || d.What != "log start" && d.What != "last stable offset" && d.What != "high watermark" {
 			return eq, err
 		}
-		if d.What == "log start" && f.o.Brokers > 1 {
+		if d.What == "log start" {
 			held, errD := f.dst.Bounds(within, topic, p)
 			truth, errS := f.src.Bounds(within, topic, p)
-			if errD == nil && errS == nil && held.Start > truth.Start {
+			if errD == nil && errS == nil && f.startsAbove(topic, p, truth, held) {
 				return rawfetch.CompareRange(within, f.src, f.dst, topic, p, held.Start, held.HighWatermark)
 			}
 		}
@@ -237,7 +245,13 @@ func (f *full) odd(ctx context.Context) string {
 			return fmt.Sprintf("%s was deleted at the source and is %s, %s", t.name, r.State, reasonText(r.Reason))
 		}
 	}
-	if status.State != api.StateActive {
+	stopped := 0 // topics that are to be: their link is said to be in the state of the worst
+	for _, t := range f.topics.snapshot() {
+		if t.fate == recreated && rows[t.name].State == api.StateFaulted {
+			stopped++
+		}
+	}
+	if status.State != api.StateActive && (status.State != api.StateFaulted || stopped == 0) {
 		return "the link is " + status.State + ", " + reasonText(status.Reason)
 	}
 	return ""
@@ -283,7 +297,7 @@ func (f *full) gaps(ctx context.Context) {
 		}
 		subject := fmt.Sprintf("%s/%d", g.Topic, g.Partition)
 		truth, err := f.src.Bounds(ctx, g.Topic, g.Partition)
-		if err == nil && truth.Start < g.To && f.o.Brokers == 1 {
+		if err == nil && max(truth.Start, f.topics.mayStart(g.Topic, g.Partition, f.o)) < g.To {
 			err = wrongf("a gap from %d to %d is recorded; the source starts at %d", g.From, g.To, truth.Start)
 		}
 		f.book.judge("gaps", subject, fmt.Sprintf("%d to %d", g.From, g.To), err)

@@ -158,6 +158,7 @@ type Reckoning struct {
 	Trimmed   int64 `json:"trimmed"`   // below the log start
 	Compacted int64 `json:"compacted"` // superseded by a later record of the same key, and gone
 	Lost      int64 `json:"lost"`      // at or above the end of what was copied
+	Unseen    int64 `json:"unseen"`    // in a topic or partition that came, and perhaps went, while umbra did not see
 }
 
 func (r *Reckoning) add(o Reckoning) {
@@ -166,6 +167,7 @@ func (r *Reckoning) add(o Reckoning) {
 	r.Trimmed += o.Trimmed
 	r.Compacted += o.Compacted
 	r.Lost += o.Lost
+	r.Unseen += o.Unseen
 }
 
 // reckon holds one log's acks against a cluster: each at its offset with its content

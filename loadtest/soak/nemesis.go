@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"umbra/loadtest/wire"
+	"umbra/loadtest/workload"
 )
 
 const (
@@ -259,7 +260,9 @@ func (n *nemesis) hitTopic(ctx context.Context, k Kind, rng *rand.Rand) error {
 		if rng.IntN(8) == 0 {
 			where = 1
 		}
-		_, err := n.source.trim(ctx, t.name, rng.Int32N(t.partitions), where)
+		p := rng.Int32N(t.partitions)
+		offset, err := n.source.trim(ctx, t.name, p, where)
+		n.topics.trim(workload.TopicPartition{Topic: t.name, Partition: p}, offset)
 		return err
 	case Grow:
 		if err := n.source.grow(ctx, t.name, t.partitions+1); err != nil {
@@ -277,7 +280,11 @@ func (n *nemesis) hitTopic(ctx context.Context, k Kind, rng *rand.Rand) error {
 		n.topics.change(t.name, func(t *topic) { t.fate = gone })
 		return n.drop(ctx, t.name)
 	}
-	n.topics.change(t.name, func(t *topic) { t.fate = recreated })
+	id, err := n.source.id(ctx, t.name)
+	if err != nil {
+		return err
+	}
+	n.topics.change(t.name, func(t *topic) { t.fate, t.id = recreated, id })
 	if err := n.drop(ctx, t.name); err != nil {
 		return err
 	}

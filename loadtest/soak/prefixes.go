@@ -42,7 +42,7 @@ func (p *prefixes) one(ctx context.Context) {
 	subject := fmt.Sprintf("%s/%d", tp.Topic, tp.Partition)
 	within, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	s, err := prefixAt(within, p.src, p.dst, tp.Topic, tp.Partition, p.served[tp], p.o.Brokers > 1)
+	s, err := prefixAt(within, p.src, p.dst, tp.Topic, tp.Partition, p.served[tp], p.topics.mayStart(tp.Topic, tp.Partition, p.o))
 	if ctx.Err() != nil {
 		return
 	}

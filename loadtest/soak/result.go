@@ -79,12 +79,12 @@ func (r *Result) Page(w io.Writer) error {
 	fmt.Fprintf(&b, "Load      %d records acknowledged (%s), %d not; %d transactions committed, %d aborted\n", r.Acked, bytesText(r.AckedBytes), r.Failed, r.Committed, r.AbortedTxns)
 	fmt.Fprintf(&b, "Compared  %s byte for byte, while it ran and in %d full comparisons (%.1f s of nobody writing)\n", bytesText(r.BytesCompared), r.Rounds, r.CompareSecs)
 	f := r.Failover
-	fmt.Fprintf(&b, "Failover  the source died %s; %d topics in %.3f s%s; of %d acknowledged records %d are here, %d the source had trimmed or compacted, %d were lost\n",
-		f.Ending, f.Topics, f.Seconds, map[bool]string{true: ", killed amid"}[f.Killed], f.Records.Acked, f.Records.Present, f.Records.Trimmed+f.Records.Compacted, f.Records.Lost)
+	fmt.Fprintf(&b, "Failover  the source died %s; %d topics in %.3f s%s; of %d acknowledged records %d are here, %d the source had trimmed or compacted, %d were lost, %d lie in topics umbra never saw\n",
+		f.Ending, f.Topics, f.Seconds, map[bool]string{true: ", killed amid"}[f.Killed], f.Records.Acked, f.Records.Present, f.Records.Trimmed+f.Records.Compacted, f.Records.Lost, f.Records.Unseen)
 	if f.Bound != "" {
 		fmt.Fprintf(&b, "          the receipt says %s %d lost; the source, back again, had %d offsets beyond the cut\n", strings.ReplaceAll(f.Bound, "_", " "), f.ToldLost, f.TrueLost)
 	}
-	fmt.Fprintf(&b, "After it  %d records acknowledged by umbra, %d present after kill -9\n", f.Later.Acked, f.Later.Present)
+	fmt.Fprintf(&b, "After it  %d records acknowledged by umbra; after kill -9 %d present, %d trimmed by its own retention\n", f.Later.Acked, f.Later.Present, f.Later.Trimmed)
 	fmt.Fprintf(&b, "Log       %d lines, %d errors that the nemesis explains\n\n", r.LogLines, r.LogErrors)
 	r.tables(&b)
 	fmt.Fprintf(&b, "\nLedger of events and checks: %s\n", r.Journal)

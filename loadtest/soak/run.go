@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		r.book.phase("stopped", "%v", err)
 	}
 	r.book.phase("verdict", "%s", r.out.Verdict)
-	return r.out, errors.Join(err, r.close())
+	return r.out, errors.Join(err, r.close(ctx.Err() != nil))
 }
 
 // open makes the folder and the journal.
@@ -264,13 +264,14 @@ func (r *run) collect() {
 	}
 }
 
-// close takes everything down. What a violation was found in stays.
-func (r *run) close() error {
+// close takes everything down. What a violation was found in stays, and what could not be
+// run, unless somebody only had enough of it.
+func (r *run) close(interrupted bool) error {
 	var errs []error
 	for i := len(r.closers) - 1; i >= 0; i-- {
 		errs = append(errs, r.closers[i]())
 	}
-	if r.out.Pass() && !r.o.Keep {
+	if (r.out.Pass() || interrupted && r.book.clean()) && !r.o.Keep {
 		r.out.Dir = ""
 		errs = append(errs, os.RemoveAll(r.dir))
 	}

@@ -33,6 +33,9 @@ func startSource(ctx context.Context, o Options, dir string) (*source, error) {
 	}
 	layout.Proxied, layout.Dir = true, dir
 	layout.Config = map[string]string{"log.segment.delete.delay.ms": "1000", "log.cleaner.threads": "1",
+		// Slower than the harness has it elsewhere: a busy machine does not answer a
+		// heartbeat in half a second.
+		"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "1500",
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000"}
 	s := &source{}
 	var err error
@@ -103,6 +106,16 @@ func (s *source) write(ctx context.Context, l *ledger, t topic, seed uint64, n i
 		}
 	}
 	return nil
+}
+
+// id is a topic's.
+func (s *source) id(ctx context.Context, name string) ([16]byte, error) {
+	meta, err := s.admin.Metadata(ctx, name)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	t := meta.Topics[name]
+	return t.ID, t.Err
 }
 
 // drop deletes a topic.

@@ -38,12 +38,37 @@ type topic struct {
 	role       role
 	partitions int32
 	fate       fate
+	id         [16]byte // of what a Recreate has deleted
 }
 
 // registry is all topics there ever were. Any goroutine may use it.
 type registry struct {
-	mu   sync.Mutex
-	list []topic
+	mu      sync.Mutex
+	list    []topic
+	trimmed map[workload.TopicPartition]int64 // up to where the nemesis has had records deleted
+}
+
+// trim notes that the source was asked to delete records below an offset.
+func (r *registry) trim(tp workload.TopicPartition, offset int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trimmed == nil {
+		r.trimmed = map[workload.TopicPartition]int64{}
+	}
+	r.trimmed[tp] = max(r.trimmed[tp], offset)
+}
+
+// mayStart is how far above the source's start a copy's may be. A broker that is killed
+// forgets deletions of the last minute, and a copy does not fetch again what it has
+// deleted, too. The replicas of a source of several brokers apply retention each by
+// itself, and a new leader may start lower than the last: then there is no limit.
+func (r *registry) mayStart(topic string, partition int32, o Options) int64 {
+	if o.Brokers > 1 {
+		return 1<<63 - 1
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.trimmed[workload.TopicPartition{Topic: topic, Partition: partition}]
 }
 
 // first are the topics that are there from the beginning.
