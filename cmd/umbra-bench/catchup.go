@@ -57,8 +57,8 @@ func (f *catchupFlags) flagSet(fs *pflag.FlagSet) {
 
 // shrink sets what --short stands for, where nothing else was asked for.
 func (f *catchupFlags) shrink(fs *pflag.FlagSet) {
-	f.unless(fs, "backlog", func() { f.backlog = 256 << 20 })
-	f.unless(fs, "around", func() { f.options.Around = 1500 * time.Millisecond })
+	f.unless(fs, "backlog", func() { f.backlog = 128 << 20 })
+	f.unless(fs, "around", func() { f.options.Around = time.Second })
 	f.unless(fs, "rounds", func() { f.options.Rounds = 1 })
 	if f.options.Outage > 0 && !fs.Changed("backlog") {
 		f.backlog = 0

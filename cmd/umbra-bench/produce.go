@@ -58,7 +58,7 @@ func (f *trafficFlags) flagSet(fs *pflag.FlagSet, systems []string, batches []in
 	fs.IntVar(&o.Partitions, "partitions", 16, "partitions of the topic")
 	fs.Float64Var(&o.Rate, "rate", 1000, "batches per second in all, where latency is measured")
 	fs.IntVar(&o.Rounds, "rounds", 3, "how often everything is measured")
-	fs.Float64Var(&f.seconds, "seconds", 3, "length of one measurement")
+	fs.Float64Var(&f.seconds, "seconds", 2, "length of one measurement")
 	fs.Float64Var(&f.warm, "warm", 10, "seconds of load on every system before the first round")
 	f.common.add(fs, "the whole thing, small, in less than 20 s")
 }
