@@ -127,6 +127,10 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 // liveRate is what the topics of live cells grow by: 50 MB/s, in all partitions together.
 const liveRate = 50e6
 
+// What a cell of many partitions costs beside the base is for the greater part what it
+// costs to make their logs, which are made while it is measured. At a rate, after
+// that, is what live cells are for.
+
 // partitionsAt is the most partitions that are tried: a Kafka of one small node
 // takes minutes to make and unmake more.
 func partitionsAt(source string) int {

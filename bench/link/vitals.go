@@ -37,8 +37,8 @@ const (
 	metricLoop   = "umbra_shard_lag_seconds{"
 )
 
-// probeEvery is the pause between two probes of the loops.
-const probeEvery = 50 * time.Millisecond
+// probeEvery is the pause between two probes of the loops; a scrape is work, too.
+const probeEvery = 200 * time.Millisecond
 
 // pulse is a scrape at the begin of the run, and what was probed since.
 type pulse struct {
