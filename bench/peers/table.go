@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"umbra/bench/delay"
+	"umbra/bench/measure"
 	"umbra/bench/report"
 )
 
@@ -130,28 +131,30 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// disturbed names the dirty windows.
+// disturbed names the systems with dirty windows; the table has how many of each.
 func (r *Report) disturbed(say *report.Remarks) {
 	for _, c := range r.Cases {
+		var d report.Disturbance
 		for _, l := range c.Systems {
-			var d report.Disturbance
+			var windows []*measure.Window
 			for i := range l.Rounds {
-				d.Look(fmt.Sprintf("round %d", i+1), &l.Rounds[i].Window)
+				windows = append(windows, &l.Rounds[i].Window)
 			}
-			if d.Dirty() {
-				say.Say("records of %d bytes, %s: %s", c.Record, title(l.System), &d)
-			}
+			d.Look(title(l.System), windows...)
+		}
+		if d.Dirty() {
+			say.Say("records of %d bytes, rounds: %s", c.Record, &d)
 		}
 	}
-	for _, d := range r.Delays {
-		var x report.Disturbance
-		if d.Failed != "" {
-			say.Say("%s did not keep up with %.0f MB/s: %s", title(d.System), d.Rate/1e6, d.Failed)
+	var d report.Disturbance
+	for _, x := range r.Delays {
+		if x.Failed != "" {
+			say.Say("%s did not keep up with %.0f MB/s: %s", title(x.System), x.Rate/1e6, x.Failed)
 			continue
 		}
-		x.Look(fmt.Sprintf("delay at %.0f MB/s", d.Rate/1e6), &d.Window)
-		if x.Dirty() {
-			say.Say("%s: %s", title(d.System), &x)
-		}
+		d.Look(fmt.Sprintf("%s at %.0f MB/s", title(x.System), x.Rate/1e6), &x.Window)
+	}
+	if d.Dirty() {
+		say.Say("delays: %s", &d)
 	}
 }
