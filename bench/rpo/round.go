@@ -64,6 +64,10 @@ func (m *meter) run(ctx context.Context, empty map[int32]int64) (out *Round, err
 	if _, err := m.send(ctx, m.pace.warm); err != nil {
 		return nil, err
 	}
+	// The timetable goes on: what is idle is left idle.
+	if !delay.SleepUntil(ctx, measure.Now()+int64(m.load.Step())) {
+		return nil, ctx.Err()
+	}
 	pids := map[string]int{watchUmbra: m.copy.Daemon.PID()}
 	for name, pid := range m.load.Watch() {
 		pids[name] = pid
