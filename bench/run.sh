@@ -13,6 +13,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ALL=(link peers rpo produce consume catchup soak) # in the order of the report
+# The charts of the picture, which README shows; those that are not there are left out.
+PICTURE=(peers-cost-1024 link-cost-synthetic link-delay-p99 rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
 program=${UMBRA_BENCH:-bin/umbra-bench}
 results=bench/results
 
@@ -55,7 +57,8 @@ page() {
     echo "there is no report in $results: run $0 full" >&2
     return 1
   fi
-  "$program" report "${files[@]}" --html "$results/report.html" --png "$results/report.png"
+  "$program" report "${files[@]}" --html "$results/report.html"
+  "$program" report "${files[@]}" --png "$results/report.png" --charts "$(IFS=,; echo "${PICTURE[*]}")"
   if grep -q '<!-- bench -->' README.md; then
     "$program" report "$results"/*.json --readme README.md
   fi

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/dustin/go-humanize"
+
+	"umbra/bench/report"
 )
 
 // axis turns values into places: low lies at from, high at to.
@@ -103,8 +105,14 @@ func quantileAxis(high float64) *axis {
 	return a
 }
 
-// round is a number somebody chose, as short as it can be.
-func round(v float64) string { return humanize.Commaf(v) }
+// round is a number that somebody chose, as short as it is; a measured one has three
+// digits.
+func round(v float64) string {
+	if short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64); err != nil || short != v {
+		return report.Number(v)
+	}
+	return humanize.Commaf(v)
+}
 
 // plain is a tick's label.
 func plain(v float64, places int) string {

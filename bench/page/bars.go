@@ -113,6 +113,10 @@ func valueAxis(c *report.Chart, ticks int) *axis {
 		}
 	}
 	for _, s := range c.Series {
+		if c.Kind == report.Quantiles && c.LogY {
+			look(tail(s)...)
+			continue
+		}
 		look(s.Y...)
 		look(s.Low...)
 		look(s.High...)
@@ -127,6 +131,18 @@ func valueAxis(c *report.Chart, ticks int) *axis {
 		return linear(0, 1, true, ticks)
 	}
 	return linear(low, high, true, ticks)
+}
+
+// tail is a distribution without its smallest values: on a log axis they would take
+// most of the room. They lie at its lower end.
+func tail(s report.Series) []float64 {
+	const begin = 4.0 / 3 // p25
+	for i, x := range s.X {
+		if x >= begin {
+			return s.Y[i:]
+		}
+	}
+	return s.Y
 }
 
 // barLegend names the series, where there are several, and the limit.

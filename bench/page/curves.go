@@ -146,7 +146,7 @@ func xAxis(c *report.Chart, width float64) *axis {
 }
 
 func xTitle(c *report.Chart) string {
-	if c.Kind == report.Quantiles && c.X == "" {
+	if c.Kind == report.Quantiles { // whatever its axis is called: the ticks are quantiles
 		return "quantile"
 	}
 	return c.X

@@ -162,6 +162,41 @@ func TestColors(t *testing.T) {
 	f(two, "umbra, pwrite", "s-umbra v0")
 }
 
+// The bars of the only series have the colour of the system that they or the series
+// name, and umbra's where neither does.
+func TestAlone(t *testing.T) {
+	f := func(series, label, want string) {
+		t.Helper()
+		if got := systemOf(alone(series, label)); got != want {
+			t.Errorf("%q of %q: %q, want %q", label, series, got, want)
+		}
+	}
+	f("CPU per GiB", "MM2 tuned", systemMirror)
+	f("Kafka", "1 KiB", systemKafka)
+	f("kills", "kill 3", systemUmbra)
+}
+
+// On a log axis the smallest values of a distribution do not take the room of the
+// others; in a line they do.
+func TestLogAxisOfQuantiles(t *testing.T) {
+	c := &report.Chart{Kind: report.Quantiles, LogY: true, Series: []report.Series{{X: []float64{1, 2, 10, 100}, Y: []float64{0.001, 5, 20, 60}}}}
+	if a := valueAxis(c, 5); a.low != 1 || a.high != 100 {
+		t.Errorf("quantiles: %v to %v", a.low, a.high)
+	}
+	c.Kind = report.Lines
+	if a := valueAxis(c, 5); a.low != 0.001 {
+		t.Errorf("a line: from %v", a.low)
+	}
+}
+
+func TestRound(t *testing.T) {
+	for v, want := range map[float64]string{0.5: "0.5", 2: "2", 125: "125", 10_000: "10,000", 0.7916305950950321: "0.792", 0.0625: "0.0625"} {
+		if got := round(v); got != want {
+			t.Errorf("%v: %q, want %q", v, got, want)
+		}
+	}
+}
+
 // A long line keeps its peaks.
 func TestThin(t *testing.T) {
 	var xs, ys []float64

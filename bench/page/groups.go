@@ -35,10 +35,7 @@ func group(c *report.Chart) *groups {
 			}
 			b := bar{name: label + ", " + s.Name, color: s.Name, value: s.Y[i]}
 			if len(c.Series) == 1 {
-				b.name = label
-				if systemOf(label) != "" {
-					b.color = label
-				}
+				b.name, b.color = label, alone(s.Name, label)
 			}
 			if len(s.Low) > 0 {
 				b.spread, b.low, b.high = true, s.Low[i], s.High[i]
@@ -47,6 +44,17 @@ func group(c *report.Chart) *groups {
 		}
 	}
 	return g
+}
+
+// alone is the name that decides the colour of a bar of the only series: where
+// neither the bar nor the series names a system, it is about umbra.
+func alone(series, label string) string {
+	for _, name := range []string{label, series} {
+		if systemOf(name) != "" {
+			return name
+		}
+	}
+	return systemUmbra
 }
 
 // side is how much room the labels take at the side; 0 where they are too long for

@@ -74,19 +74,22 @@ type pill struct{ Class, Text string }
 type section struct {
 	ID, Name, When string
 	Remarks        []string
-	Columns        [][]chart // beside each other where there is room
+	charts         []chart
+	Columns        [][]chart // the same, beside each other where there is room
 	Figures        []figure
 	Run            []pair
 }
 
 type chart struct {
+	name         string // in the report
 	ID, Title    string
 	Order        int // in the report
 	Wide, Narrow Scene
 }
 
-// Write writes the page of the reports, in their order. It borrows them.
-func Write(w io.Writer, sources []Source) error {
+// Write writes the page of the reports, in their order. Where only names charts, by
+// their IDs, the page is these and the machine. It borrows the reports.
+func Write(w io.Writer, sources []Source, only ...string) error {
 	if len(sources) == 0 {
 		return errors.New("make a page: want at least one report")
 	}
@@ -94,7 +97,13 @@ func Write(w io.Writer, sources []Source) error {
 	if err != nil {
 		panic("BUG: the page's template: " + err.Error())
 	}
-	if err := t.Execute(w, look(sources)); err != nil {
+	v := look(sources)
+	if len(only) > 0 {
+		if v.pick(only); len(v.Sections) == 0 {
+			return fmt.Errorf("make a page: none of these reports has one of the charts %s", strings.Join(only, ", "))
+		}
+	}
+	if err := t.Execute(w, v); err != nil {
 		return fmt.Errorf("make a page: %w", err)
 	}
 	return nil
@@ -124,21 +133,39 @@ func look(sources []Source) *view {
 	return v
 }
 
+// pick leaves the charts that are asked for, in that order.
+func (v *view) pick(only []string) {
+	var charts []chart
+	for _, name := range only {
+		for _, s := range v.Sections {
+			for _, c := range s.charts {
+				if c.name == name {
+					c.Order = len(charts)
+					charts = append(charts, c)
+				}
+			}
+		}
+	}
+	v.Targets, v.Sections = nil, nil
+	if len(charts) > 0 {
+		v.Sections = []section{{ID: "charts", Columns: columns(charts)}}
+	}
+}
+
 func sectionOf(s Source, p *palette, ids names) section {
 	out := section{Name: s.name(), Remarks: s.Remarks}
 	out.ID = ids.fresh(s.Command())
 	out.When = fmt.Sprintf("%s, %s long, seed %d. %s", s.Started.UTC().Format("2 Jan 2006 15:04 UTC"), duration(s.Seconds), s.Seed, s.Umbra)
-	var charts []chart
 	for i := range s.Charts {
 		c := &s.Charts[i]
 		if !drawable(c) {
 			continue
 		}
 		colors := p.chart()
-		charts = append(charts, chart{ID: ids.fresh(s.Command() + "-" + c.ID), Title: c.Title, Order: i,
+		out.charts = append(out.charts, chart{name: c.ID, ID: ids.fresh(s.Command() + "-" + strings.TrimPrefix(c.ID, s.Command()+"-")), Title: c.Title, Order: i,
 			Wide: layOut(c, wideWidth, colors), Narrow: layOut(c, narrowWidth, colors)})
 	}
-	out.Columns = columns(charts)
+	out.Columns = columns(out.charts)
 	for i := range s.Figures {
 		out.Figures = append(out.Figures, figureOf(&s.Figures[i]))
 	}

@@ -185,6 +185,31 @@ func TestSectionsOfOneBench(t *testing.T) {
 	}
 }
 
+// A page of some charts is these and the machine.
+func TestPageOfSomeCharts(t *testing.T) {
+	var b strings.Builder
+	if err := Write(&b, sample(), "lag", "cost", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	if n := len(drawings(got)); n != 2*2 {
+		t.Errorf("%d drawings, want two of each chart", n)
+	}
+	for _, want := range []string{`id="rpo-lag" style="order: 0"`, `id="peers-cost" style="order: 1"`, "Example 9000"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, bad := range []string{"umbra-bench peers", "<h2", "<nav", "<table", "<details"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("there is %q", bad)
+		}
+	}
+	if err := Write(io.Discard, sample(), "gone"); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("no chart: %v", err)
+	}
+}
+
 // The reports are borrowed.
 func TestWriteLeavesReportsAlone(t *testing.T) {
 	sources := sample()

@@ -43,7 +43,7 @@ func systemOf(name string) string {
 		words  []string
 	}{
 		{systemMirror, []string{"mirrormaker", "mirror maker", "mm2"}},
-		{systemUmbra, []string{"umbra", "shadow"}},
+		{systemUmbra, []string{"umbra", "shadow", "io_uring", "pwrite"}},
 		{systemLimit, []string{"limit", "ceiling", "discard", "throw", "memcpy", "memory", "crc", "disk", "net.conn"}},
 		{systemGo, []string{"plain go", "in go", "franz", "consume-and-produce", "consume and produce", "go client"}},
 		{systemKafka, []string{"kafka", "source", "follower"}},
@@ -58,7 +58,7 @@ func systemOf(name string) string {
 }
 
 const (
-	shades      = 3 // of each system
+	shades      = 4 // of each system
 	otherColors = 4
 )
 

@@ -198,6 +198,7 @@ func differences(a, b *Head) []Difference {
 		}
 		return h.Env.Commit
 	}
+	look("schema", a.Schema, b.Schema)
 	look("CPU", a.Env.CPU, b.Env.CPU)
 	look("cores", a.Env.Cores, b.Env.Cores)
 	look("memory, GiB", a.Env.MemoryGiB, b.Env.MemoryGiB)

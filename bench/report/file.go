@@ -13,9 +13,9 @@ import (
 // schemaPrefix begins the schema of every report; COMMAND/N follows.
 const schemaPrefix = "umbra-bench/"
 
-// Newest is the newest N that is understood: no command's form has changed its
-// meaning in what Document holds since N was 1.
-const Newest = 1
+// Newest is the newest N of any command. What Document holds has kept its meaning in
+// all of them; a command that goes beyond it says so here.
+const Newest = 2
 
 // ErrForeign is a file that is no report of umbra-bench, or one of a newer form.
 var ErrForeign = errors.New("not a report this umbra-bench can read")

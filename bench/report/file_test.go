@@ -71,7 +71,7 @@ func TestReadRefuses(t *testing.T) {
 	f(`{"schema": "umbra-bench//1"}`, "COMMAND/N")
 	f(`{"schema": "umbra-bench/link/0"}`, "COMMAND/N")
 	f(`{"schema": "umbra-bench/link/x"}`, "COMMAND/N")
-	f(`{"schema": "umbra-bench/link/2"}`, "use a newer umbra-bench")
+	f(`{"schema": "umbra-bench/link/3"}`, "use a newer umbra-bench")
 	if _, _, err := Read(filepath.Join(t.TempDir(), "none.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}

@@ -20,6 +20,7 @@ type reportFlags struct {
 	browser           string
 	omb               string // folder for files of the OpenMessaging Benchmark
 	markdown, all     bool
+	charts            []string // only these
 }
 
 func newReport() *cobra.Command {
@@ -33,12 +34,14 @@ The HTML page is one file that needs no network and no script. Its picture is dr
 by a Chromium, which has to be installed for it.`,
 		Example: `  umbra-bench report bench/results/*.json
   umbra-bench report bench/results/*.json --html report.html --png report.png
+  umbra-bench report bench/results/*.json --png summary.png --charts peers-cost-1024,rpo-kafka-lag-ms
   umbra-bench report bench/results/*.json --readme README.md    # between ` + report.MarkBegin + ` and ` + report.MarkEnd,
 		RunE: func(cmd *cobra.Command, files []string) error { return f.run(cmd, files) },
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.html, "html", "", "write the page to this file")
 	fs.StringVar(&f.png, "png", "", "draw the page into this file")
+	fs.StringSliceVar(&f.charts, "charts", nil, "ids of charts: the page is these and the machine")
 	fs.StringVar(&f.browser, "browser", "", "browser that draws (default: a Chromium from the path)")
 	fs.BoolVar(&f.markdown, "markdown", false, "print the table in Markdown")
 	fs.StringVar(&f.readme, "readme", "", "put the table into this Markdown file, between its marks")
@@ -82,7 +85,7 @@ func (f *reportFlags) run(cmd *cobra.Command, files []string) error {
 // picture fails.
 func (f *reportFlags) page(cmd *cobra.Command, sources []page.Source) error {
 	var b bytes.Buffer
-	if err := page.Write(&b, sources); err != nil {
+	if err := page.Write(&b, sources, f.charts...); err != nil {
 		return err
 	}
 	html := f.html

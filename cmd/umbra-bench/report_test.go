@@ -6,7 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"umbra/bench/catchup"
+	"umbra/bench/link"
+	"umbra/bench/peers"
 	"umbra/bench/report"
+	"umbra/bench/rpo"
 )
 
 func readFile(t *testing.T, file string) string {
@@ -118,5 +122,14 @@ func TestRunScriptKnowsEveryBench(t *testing.T) {
 	}
 	for name := range want {
 		t.Errorf("bench/run.sh does not run %q", name)
+	}
+}
+
+// What the benches write now can be read.
+func TestSchemasAreKnown(t *testing.T) {
+	for _, schema := range []string{catchup.Schema, link.Schema, peers.Schema, rpo.Schema} {
+		if _, _, err := report.Read(reportFile(t, schema, 1)); err != nil {
+			t.Error(err)
+		}
 	}
 }
