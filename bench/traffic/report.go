@@ -39,8 +39,8 @@ type Sample struct {
 	Cost      float64        `json:"cpu_s_per_gib"`    // of the broker's process, user and system
 	Client    float64        `json:"client_s_per_gib"` // of the load generator's
 	Latency   delay.Summary  `json:"latency"`
-	Late      delay.Summary  `json:"late"` // of the generator behind its timetable
-	Histogram load.Histogram `json:"histogram"`
+	Late      delay.Summary  `json:"late"`      // of the generator behind its timetable
+	Histogram load.Histogram `json:"histogram"` // of Latency, where that is what is measured: at a fixed rate
 	Window    measure.Window `json:"window"`
 }
 
