@@ -27,14 +27,15 @@ type rule struct {
 // packages that do not exist are harmless.
 var allowed = []rule{
 	{pkg: "kafkaproto", may: []string{"kafkaproto/batch", "kafkaproto/compress"}},
-	{pkg: "kafkaproto/batch", may: []string{"kafkaproto", "kafkaproto/compress"}},
+	{pkg: "kafkaproto/batch", may: []string{"kafkaproto", "kafkaproto/compress", "kafkaproto/crc32c"}},
+	{pkg: "kafkaproto/crc32c"},
 	{pkg: "kafkaproto/compress"},
 
 	{pkg: "ioring", may: []string{"ioring/buf"}},
 	{pkg: "ioring/buf"},
 
 	{pkg: "shard", may: []string{"kafkaproto", "kafkaproto/batch", "ioring", "ioring/buf", "shard/segment"}},
-	{pkg: "shard/segment", may: []string{"kafkaproto", "kafkaproto/batch", "kafkaproto/compress", "ioring", "ioring/buf"}},
+	{pkg: "shard/segment", may: []string{"kafkaproto", "kafkaproto/batch", "kafkaproto/compress", "kafkaproto/crc32c", "ioring", "ioring/buf"}},
 
 	{pkg: "core"},
 	{pkg: "core/units"},

@@ -2,7 +2,8 @@ package batch
 
 import (
 	"fmt"
-	"hash/crc32"
+
+	"umbra/kafkaproto/crc32c"
 )
 
 // SizeMaxDefault is the largest batch a Verifier waits for unless told
@@ -63,7 +64,7 @@ func (v *Verifier) Feed(whole []byte) error {
 		}
 		end := v.valid + v.need
 		upTo := min(end, len(whole))
-		v.sum = crc32.Update(v.sum, castagnoli, whole[v.hashed:upTo])
+		v.sum = crc32c.Update(v.sum, whole[v.hashed:upTo])
 		v.hashed = upTo
 		if upTo < end {
 			break

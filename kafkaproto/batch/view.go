@@ -26,9 +26,10 @@ package batch
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 
 	"umbra/kafkaproto/compress"
+
+	"umbra/kafkaproto/crc32c"
 )
 
 const (
@@ -129,10 +130,7 @@ func (v View) Head(pos int) (h Head) {
 // CheckCRC recomputes the checksum.
 func (v View) CheckCRC() bool { return v.sum() == v.CRC() }
 
-func (v View) sum() uint32 { return crc32.Checksum(v[posAttributes:], castagnoli) }
-
-// castagnoli is a table of the standard library, never written.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+func (v View) sum() uint32 { return crc32c.Sum(v[posAttributes:]) }
 
 // SetBaseOffset and SetLeaderEpoch write in place; the CRC does not cover them.
 func (v View) SetBaseOffset(offset int64) { binary.BigEndian.PutUint64(v, uint64(offset)) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +11,8 @@ import (
 
 	"umbra/ioring"
 	"umbra/ioring/buf"
+
+	"umbra/kafkaproto/crc32c"
 )
 
 // An index that decodes is in order, and encodes to the same bytes.
@@ -26,8 +27,8 @@ func FuzzIndex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = bytes.Clone(b)
 		if len(b) > indexHeadSize+4 { // a fuzzer does not guess checksums
-			binary.LittleEndian.PutUint32(b[64:], crc32.Checksum(b[:64], castagnoli))
-			binary.LittleEndian.PutUint32(b[len(b)-4:], crc32.Checksum(b[indexHeadSize:len(b)-4], castagnoli))
+			binary.LittleEndian.PutUint32(b[64:], crc32c.Sum(b[:64]))
+			binary.LittleEndian.PutUint32(b[len(b)-4:], crc32c.Sum(b[indexHeadSize:len(b)-4]))
 		}
 		idx, sum, err := decodeIndex(b)
 		if err != nil {
@@ -55,7 +56,7 @@ func FuzzMeta(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = bytes.Clone(b)
 		if len(b) == metaSize {
-			binary.LittleEndian.PutUint32(b[64:], crc32.Checksum(b[:64], castagnoli))
+			binary.LittleEndian.PutUint32(b[64:], crc32c.Sum(b[:64]))
 		}
 		m, err := decodeMeta(b)
 		if err != nil {
@@ -102,7 +103,7 @@ func FuzzRecovery(f *testing.F) {
 		meta = bytes.Clone(meta)
 		if len(meta) == metaSize { // the right owner, and the right checksum
 			clear(meta[8:28])
-			binary.LittleEndian.PutUint32(meta[64:], crc32.Checksum(meta[:64], castagnoli))
+			binary.LittleEndian.PutUint32(meta[64:], crc32c.Sum(meta[:64]))
 		}
 		put(metaName, meta)
 		r := &rig{t: t, dir: dir, ring: ring, arena: arena}

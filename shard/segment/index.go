@@ -3,16 +3,14 @@ package segment
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
 	"sort"
 
 	"umbra/kafkaproto/batch"
+	"umbra/kafkaproto/crc32c"
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // summary is what is remembered of every segment, also when its index is not
 // in memory.
@@ -118,13 +116,13 @@ func encodeIndex(x *index, s *summary) []byte {
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(x.pos)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(x.interval))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	b = binary.LittleEndian.AppendUint32(b, crc32c.Sum(b))
 	for i := range x.pos {
 		b = binary.LittleEndian.AppendUint32(b, x.rel[i])
 		b = binary.LittleEndian.AppendUint32(b, x.pos[i])
 		b = binary.LittleEndian.AppendUint64(b, uint64(x.time[i]))
 	}
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[indexHeadSize:], castagnoli))
+	return binary.LittleEndian.AppendUint32(b, crc32c.Sum(b[indexHeadSize:]))
 }
 
 // decodeSummary reads the fixed head of a sidecar (borrows b).
@@ -132,7 +130,7 @@ func decodeSummary(b []byte) (s summary, count, interval int, err error) {
 	if len(b) < indexHeadSize || string(b[:8]) != indexMagic {
 		return s, 0, 0, fmt.Errorf("decode index: %w: no index head in %d bytes", ErrCorrupt, len(b))
 	}
-	if got, want := crc32.Checksum(b[:64], castagnoli), binary.LittleEndian.Uint32(b[64:]); got != want {
+	if got, want := crc32c.Sum(b[:64]), binary.LittleEndian.Uint32(b[64:]); got != want {
 		return s, 0, 0, fmt.Errorf("decode index: %w: head checksum %08x, stored %08x", ErrCorrupt, got, want)
 	}
 	at := func(i int) int64 { return int64(binary.LittleEndian.Uint64(b[i:])) }
@@ -156,7 +154,7 @@ func decodeIndex(b []byte) (*index, summary, error) {
 		return nil, s, fmt.Errorf("decode index: %w: %d bytes for %d entries", ErrCorrupt, len(body), count)
 	}
 	entries := body[:count*indexEntry]
-	if got, want := crc32.Checksum(entries, castagnoli), binary.LittleEndian.Uint32(body[len(entries):]); got != want {
+	if got, want := crc32c.Sum(entries), binary.LittleEndian.Uint32(body[len(entries):]); got != want {
 		return nil, s, fmt.Errorf("decode index: %w: entries' checksum %08x, stored %08x", ErrCorrupt, got, want)
 	}
 	x := &index{base: s.base, interval: interval,

@@ -4,12 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"umbra/ioring"
+
+	"umbra/kafkaproto/crc32c"
 )
 
 // floor is a point of the log below which every byte has been fsynced. What
@@ -53,7 +54,7 @@ func (m meta) encode() []byte {
 	for _, v := range [...]int64{m.start, m.floor.offset, m.floor.base, m.floor.pos} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return binary.LittleEndian.AppendUint32(b, crc32c.Sum(b))
 }
 
 // decodeMeta borrows b.
@@ -61,7 +62,7 @@ func decodeMeta(b []byte) (m meta, err error) {
 	if len(b) != metaSize || string(b[:8]) != metaMagic {
 		return m, fmt.Errorf("decode %s: %w: %d bytes, want %d that begin with %s", metaName, ErrCorrupt, len(b), metaSize, metaMagic)
 	}
-	if got, want := crc32.Checksum(b[:64], castagnoli), binary.LittleEndian.Uint32(b[64:]); got != want {
+	if got, want := crc32c.Sum(b[:64]), binary.LittleEndian.Uint32(b[64:]); got != want {
 		return m, fmt.Errorf("decode %s: %w: checksum %08x, stored %08x", metaName, ErrCorrupt, got, want)
 	}
 	copy(m.id.Topic[:], b[8:])

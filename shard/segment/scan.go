@@ -4,11 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
 	"umbra/kafkaproto/batch"
+	"umbra/kafkaproto/crc32c"
 )
 
 // errTorn: there is no valid batch at this position. Whether that is the end
@@ -146,7 +146,7 @@ func (s *scanner) streamCRC(size int64) error {
 		if err := s.readAt(part, at); err != nil {
 			return err
 		}
-		sum = crc32.Update(sum, castagnoli, part)
+		sum = crc32c.Update(sum, part)
 		at += int64(len(part))
 	}
 	if sum != want {

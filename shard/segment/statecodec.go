@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"math"
+
+	"umbra/kafkaproto/crc32c"
 )
 
 // A snapshot of a State:
@@ -69,7 +70,7 @@ func (s *State) Decode(b []byte) error {
 	return nil
 }
 
-func stateSum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+func stateSum(b []byte) uint32 { return crc32c.Sum(b) }
 
 type stateEncoder struct{ buf []byte }
 
