@@ -181,8 +181,8 @@ func TestForetell(t *testing.T) {
 	if ends[0] != 14 || ends[1] != 14 || ends[2] != 7 {
 		t.Errorf("got %v", ends)
 	}
-	if !covers(ends, map[int32]int64{0: 14, 1: 14, 2: 7}) || covers(ends, map[int32]int64{0: 14, 1: 14}) || !covers(map[int32]int64{0: 7, 1: 0}, map[int32]int64{0: 7}) {
-		t.Error("covers")
+	if first := cell.settling(s); s.foretell(first)[2] != 7 || s.foretell(first, cell)[0] != 21 {
+		t.Errorf("settling for %v: %v", first.LiveFor, s.foretell(first))
 	}
 }
 

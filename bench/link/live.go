@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"time"
 
 	"umbra/bench/delay"
 	"umbra/bench/plain"
@@ -14,7 +14,8 @@ import (
 
 // livePair is a pair of a cell whose topic grows while it is read: a fresh topic for
 // each side, which has begun to wait when the growth begins. What a batch costs that
-// comes alone is in it, and what many partitions cost at a rate.
+// comes alone is in it, and what many partitions cost at a rate; not what it costs to
+// make their logs: every partition has got a batch before.
 func (r *run) livePair(ctx context.Context, s *shadow.Shadow, cell Cell) (out Round, err error) {
 	if err := r.liveDiscard(ctx, cell, &out.Discard); err != nil {
 		return out, err
@@ -34,11 +35,15 @@ func (r *run) liveDiscard(ctx context.Context, cell Cell, into *Sample) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	first := cell.settling(src)
+	if _, err := follow(ctx, d, src, first, src.foretell(first)); err != nil {
+		return err
+	}
 	w, err := r.begin(src.Watch(), watchDiscard, d.PID())
 	if err != nil {
 		return err
 	}
-	total, err := follow(ctx, d, src, cell)
+	total, err := follow(ctx, d, src, cell, src.foretell(first, cell))
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,7 @@ func (r *run) liveDiscard(ctx context.Context, cell Cell, into *Sample) (err err
 }
 
 // follow makes the source grow while d reads. A side that fails ends the other.
-func follow(ctx context.Context, d *process.Discard, src *canned, cell Cell) (total plain.Total, err error) {
+func follow(ctx context.Context, d *process.Discard, src *canned, cell Cell, ends map[int32]int64) (total plain.Total, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	grown := make(chan error, 1)
@@ -60,17 +65,25 @@ func follow(ctx context.Context, d *process.Discard, src *canned, cell Cell) (to
 		}
 		grown <- err
 	}()
-	if total, err = d.Follow(ctx, src.foretell(cell)); err != nil {
+	if total, err = d.Follow(ctx, ends); err != nil {
 		cancel()
 	}
 	return total, errors.Join(err, <-grown)
 }
 
-// foretell is where the partitions end when the source has grown.
-func (s *canned) foretell(cell Cell) map[int32]int64 {
+// settling is the cell for as long as it takes to give every partition a batch.
+func (c Cell) settling(src *canned) Cell {
+	c.LiveFor = time.Duration(c.Partitions) * src.About.Step(c.Live)
+	return c
+}
+
+// foretell is where the partitions end when the source has grown, cell after cell.
+func (s *canned) foretell(cells ...Cell) map[int32]int64 {
 	ends := map[int32]int64{}
-	for p := range cell.Partitions {
-		ends[int32(p)] = s.About.Records * s.About.Batches(cell.Live, cell.LiveFor, p, cell.Partitions)
+	for _, c := range cells {
+		for p := range c.Partitions {
+			ends[int32(p)] += s.About.Records * s.About.Batches(c.Live, c.LiveFor, p, c.Partitions)
+		}
 	}
 	return ends
 }
@@ -92,6 +105,13 @@ func (r *run) liveShadow(ctx context.Context, s *shadow.Shadow, cell Cell, into 
 	if _, err := await(ctx, c, empty); err != nil { // the topic is there
 		return err
 	}
+	settling := cell.settling(src)
+	if _, err := src.Grow(ctx, cell.Live, settling.LiveFor); err != nil {
+		return err
+	}
+	if _, err := await(ctx, c, src.foretell(settling)); err != nil {
+		return err
+	}
 	w, err := r.begin(src.Watch(), watchUmbra, s.Daemon.PID())
 	if err != nil {
 		return err
@@ -100,22 +120,16 @@ func (r *run) liveShadow(ctx context.Context, s *shadow.Shadow, cell Cell, into 
 	if err != nil {
 		return err
 	}
-	ends := delay.Ends(acks)
+	ends := src.foretell(settling, cell)
 	if _, err := await(ctx, c, ends); err != nil {
 		return err
 	}
 	win, err := w.End(r.rule)
 	*into = NewSample(watchUmbra, int64(len(acks))*int64(src.About.BatchBytes), win)
-	if told := src.foretell(cell); err == nil && !covers(told, ends) {
-		err = fmt.Errorf("the source grew to other ends than foretold: %d batches", len(acks))
+	for p, end := range delay.Ends(acks) {
+		if err == nil && ends[p] != end {
+			err = fmt.Errorf("partition %d of the source grew to %d and not to %d, as was foretold", p, end, ends[p])
+		}
 	}
 	return errors.Join(err, forget(ctx, c))
-}
-
-// covers says whether two maps of ends agree, where a partition that got nothing may
-// be missing from the second.
-func covers(told, ends map[int32]int64) bool {
-	told = maps.Clone(told)
-	maps.DeleteFunc(told, func(_ int32, end int64) bool { return end == 0 })
-	return maps.Equal(told, ends)
 }

@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -117,6 +116,3 @@ func (t *tail) String() string {
 	}
 	return "\n" + t.buf.String()
 }
-
-// errGone is what a command returns when its input ended where it needs more.
-var errGone = errors.New("the measuring process is gone")

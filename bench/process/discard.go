@@ -67,7 +67,8 @@ type goal struct {
 // Run fetches everything there was at the start, once, and says how much that was.
 func (d *Discard) Run(ctx context.Context) (plain.Total, error) { return d.Follow(ctx, d.Ends) }
 
-// Follow is Run up to ends that may lie ahead: it waits for what is not there yet.
+// Follow goes on from where the last call ended, up to ends that may lie ahead: it
+// waits for what is not there yet.
 func (d *Discard) Follow(ctx context.Context, ends map[int32]int64) (plain.Total, error) {
 	stop := context.AfterFunc(ctx, d.kill)
 	defer stop()
@@ -78,8 +79,8 @@ func (d *Discard) Follow(ctx context.Context, ends map[int32]int64) (plain.Total
 	return t, d.ask(&t)
 }
 
-// ServeDiscard is the child's side: it connects, says so, waits for a goal, fetches up
-// to it once, says how much, and waits for the end of in, so that it can be measured.
+// ServeDiscard is the child's side: it connects, says so, fetches up to each goal it is
+// told, says how much that was, and stays until in ends, so that it can be measured.
 func ServeDiscard(ctx context.Context, cfg DiscardConfig, in io.Reader, out io.Writer) error {
 	leaders, err := plain.FindLeaders(ctx, cfg.Bootstrap, cfg.Topic)
 	if err != nil {
@@ -98,16 +99,21 @@ func ServeDiscard(ctx context.Context, cfg DiscardConfig, in io.Reader, out io.W
 	if err := say.Encode(readyToDiscard{ends}); err != nil {
 		return err
 	}
-	var g goal
-	if err := hear.Decode(&g); err != nil {
-		return errors.Join(errGone, err)
+	var before plain.Total
+	for {
+		var g goal
+		if err := hear.Decode(&g); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := group.Run(g.Ends, func(int32, int64) {}); err != nil {
+			return err
+		}
+		total := group.Total()
+		if err := say.Encode(plain.Total{Bytes: total.Bytes - before.Bytes, Received: total.Received - before.Received, Answers: total.Answers - before.Answers, Chunks: total.Chunks - before.Chunks}); err != nil {
+			return err
+		}
+		before = total
 	}
-	if err := group.Run(g.Ends, func(int32, int64) {}); err != nil {
-		return err
-	}
-	if err := say.Encode(group.Total()); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, in)
-	return err
 }
