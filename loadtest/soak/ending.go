@@ -58,7 +58,7 @@ func (e *ending) run(ctx context.Context) error {
 		e.book.violate("failover", link, "%v", err)
 		return nil
 	}
-	e.receipt(receipt)
+	e.receipt(ctx, receipt)
 	e.reckon(ctx, e.load.ledger, &e.out.Records, "ledger", func(tp workload.TopicPartition) int64 { return e.final[tp].FinalOffset })
 	e.stable(ctx)
 	if err := e.goOn(ctx); err != nil {
@@ -148,9 +148,9 @@ func (e *ending) finish(ctx context.Context) (*api.Receipt, error) {
 
 // receipt holds the receipt against itself. There is none to be read after a kill in the
 // middle: then the ends are what the shadow shows.
-func (e *ending) receipt(r *api.Receipt) {
+func (e *ending) receipt(ctx context.Context, r *api.Receipt) {
 	if r == nil {
-		e.ends()
+		e.ends(ctx)
 		return
 	}
 	e.out.Topics, e.out.ToldLost, e.out.Bound = len(r.Topics), r.EstimatedLoss.Records, string(r.EstimatedLoss.Bound)
@@ -199,11 +199,9 @@ func (e *ending) seals() {
 	}
 }
 
-// ends takes what the shadow shows for what a receipt would have said. An abort marker
-// may be the last of a partition; it is no record, so nothing is missed below it.
-func (e *ending) ends() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+// ends takes what the shadow shows for what a receipt would have said: the cut is where
+// the first batch of its own leader epoch is, an abort marker, or the end.
+func (e *ending) ends(ctx context.Context) {
 	rows, err := e.shadow.admin.Partitions(ctx, link, "", 0)
 	if err != nil {
 		e.book.skipped("receipt", link, err)
@@ -212,8 +210,24 @@ func (e *ending) ends() {
 	topics := map[string]bool{}
 	for _, r := range rows.Partitions {
 		topics[r.Topic] = true
-		e.final[workload.TopicPartition{Topic: r.Topic, Partition: r.Partition}] = api.ReceiptPartition{
-			Partition: r.Partition, StartOffset: r.StartOffset, FinalOffset: r.EndOffset, EndOffset: r.EndOffset}
+		subject := fmt.Sprintf("%s/%d", r.Topic, r.Partition)
+		p := api.ReceiptPartition{Partition: r.Partition, StartOffset: r.StartOffset, FinalOffset: r.EndOffset, EndOffset: r.EndOffset}
+		t, err := e.dst.Topic(ctx, r.Topic)
+		if err != nil {
+			e.book.skipped("receipt", subject, err)
+			continue
+		}
+		for b, err := range e.dst.Batches(ctx, r.Topic, r.Partition, r.StartOffset, r.EndOffset) {
+			if err != nil {
+				e.book.judge("receipt", subject, "", err)
+				break
+			}
+			if b.LeaderEpoch >= t.Partitions[r.Partition].LeaderEpoch {
+				p.FinalOffset = b.Base
+				break
+			}
+		}
+		e.final[workload.TopicPartition{Topic: r.Topic, Partition: r.Partition}] = p
 	}
 	e.out.Topics = len(topics)
 }
@@ -385,13 +399,13 @@ func (e *ending) sourceHas(ctx context.Context, t topic, tp workload.TopicPartit
 		return
 	}
 	e.out.TrueLost += max(0, truth.HighWatermark-p.FinalOffset)
-	if truth.HighWatermark < p.FinalOffset && e.out.Bound != "" {
+	if truth.HighWatermark < p.FinalOffset {
 		e.book.violate("copied", subject, "the copy ends at %d, the source at %d", p.FinalOffset, truth.HighWatermark)
 		return
 	}
 	held, err := e.dst.Bounds(ctx, tp.Topic, tp.Partition)
-	if err != nil || t.role == compacted || e.out.Bound == "" {
-		return // its cleaner has worked on; or where the copy ends is not known to the offset
+	if err != nil || t.role == compacted {
+		return // its cleaner has worked on
 	}
 	s, err := equalBatches(ctx, sideOf(e.src), sideOf(e.dst), tp.Topic, tp.Partition, max(truth.Start, held.Start), p.FinalOffset)
 	e.out.Bytes += s.bytes

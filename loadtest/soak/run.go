@@ -126,7 +126,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 	}
 	r.closers = append(r.closers, func() error { r.ledger.close(); return nil })
 	for _, t := range first() {
-		if err := r.source.create(ctx, r.o, t); err != nil {
+		if err := r.source.insist(ctx, r.o, t); err != nil {
 			return err
 		}
 		r.topics.add(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"umbra/loadtest/kafka"
@@ -70,6 +71,23 @@ func (s *source) fronts() (out []string) {
 func (s *source) eachProxy(do func(*wire.Proxy)) {
 	for _, p := range s.proxies {
 		do(p)
+	}
+}
+
+// insist creates a topic at a source that nobody has done anything to: one that is not
+// ready on a busy machine gets a minute.
+func (s *source) insist(ctx context.Context, o Options, t topic) error {
+	within, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := s.create(within, o, t)
+		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil
+		}
+		if within.Err() != nil {
+			return err
+		}
+		wait(within, time.Second)
 	}
 }
 
