@@ -18,6 +18,9 @@ const (
 	// found no memory: they come again over the network.
 	starvedMin = 2 * time.Millisecond
 	starvedMax = 250 * time.Millisecond
+	// spokeWithin is how long, beyond the wait of a fetch, an answer of a source at
+	// hand may take; see spoke.
+	spokeWithin = time.Second
 	// starvedMany in a row, some five seconds, are told to the control plane.
 	starvedMany = 24
 	// refusedWait is how long a partition waits that the source refuses or that
@@ -65,7 +68,7 @@ func (f *Fetcher) partitionHead(s *kafkaproto.FetchStream) (target, current *Rep
 		return nil, r
 	}
 	f.suspect.on(r)
-	r.head(&s.Partition, f.cfg.Now())
+	r.head(&s.Partition, f.spoke())
 	if r.trouble == refused {
 		f.accepted(r)
 	}
@@ -212,11 +215,24 @@ func (f *Fetcher) partitionError(r *Replicator, code kafkaproto.ErrorCode) {
 	}
 }
 
+// spoke is when the source said what arrives now, as far as can be told. Nobody knows
+// how long an answer was on its way; it was made after it was asked for. One that comes
+// no later than a source at hand answers counts from its arrival. A later one, over a
+// thin line or after a silence of the network, counts from the asking: its figures may
+// be that old, and a lag of 0 "as of now" would be a lie.
+func (f *Fetcher) spoke() time.Time {
+	now := f.cfg.Now()
+	if now.Sub(f.askedAt) > f.cfg.MaxWait+spokeWithin {
+		return f.askedAt
+	}
+	return now
+}
+
 // answered ends an answer: the next request goes out at once, or when the
 // source's throttle allows (KIP-219).
 func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	f.stats.Responses++
-	f.answeredAt = f.cfg.Now()
+	f.answeredAt, f.spokeAt = f.cfg.Now(), f.spoke()
 	f.count.Fetch.Observe(f.answeredAt.Sub(f.askedAt))
 	f.suspect.clear()
 	f.stopTimer()

@@ -56,6 +56,7 @@ type Fetcher struct {
 	suspect    suspect
 	askedAt    time.Time // of the request in flight
 	answeredAt time.Time // end of the last whole answer
+	spokeAt    time.Time // of what that answer says; see spoke
 }
 
 // FetcherStats are plain counters, read on the loop.

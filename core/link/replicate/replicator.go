@@ -97,21 +97,22 @@ func newReplicator(w *Worker, a Assignment, p *shard.Partition) *Replicator {
 		progress: Progress{SourceHighWatermark: -1, SourceStart: -1}}
 }
 
-// head takes in the part of an answer that precedes its records.
-func (r *Replicator) head(h *kafkaproto.FetchPartitionHead, now time.Time) {
+// head takes in the part of an answer that precedes its records; spoke is when the
+// source said it.
+func (r *Replicator) head(h *kafkaproto.FetchPartitionHead, spoke time.Time) {
 	r.progress.SourceHighWatermark = h.HighWatermark
 	if h.LogStartOffset >= 0 {
 		r.progress.SourceStart = h.LogStartOffset
 	}
-	r.progress.SeenAt = now
+	r.progress.SeenAt = spoke
 	if h.RecordsLen == 0 {
-		r.noteCaughtUp(now)
+		r.noteCaughtUp(spoke)
 	}
 }
 
-func (r *Replicator) noteCaughtUp(now time.Time) {
+func (r *Replicator) noteCaughtUp(at time.Time) {
 	if r.part.Log.EndOffset() >= r.progress.SourceHighWatermark {
-		r.progress.CaughtUpAt = now
+		r.progress.CaughtUpAt = at
 	}
 }
 
@@ -181,7 +182,7 @@ func (r *Replicator) finish(now time.Time) error {
 		return err
 	}
 	r.count(heads)
-	r.noteCaughtUp(now)
+	r.noteCaughtUp(r.progress.SeenAt) // of the high watermark, not of the records' arrival
 	r.measure(now)
 	r.corrupt, r.starved, r.slow = 0, 0, 0
 	return nil

@@ -66,20 +66,20 @@ func (r *Replicator) status() PartitionStatus {
 		LogStart: r.part.Log.StartOffset(), LogEnd: r.part.Log.EndOffset(), Progress: r.progress}
 	if f := r.owner; f != nil {
 		st.Following = f.connected()
-		st.SeenAt, st.CaughtUpAt = r.asOf(f.answeredAt)
+		st.SeenAt, st.CaughtUpAt = r.asOf(f.spokeAt)
 	}
 	return st
 }
 
 // asOf adds what an answer says about partitions it leaves out: in an
 // incremental session their high watermark has not moved (KIP-227).
-func (r *Replicator) asOf(answered time.Time) (seen, caughtUp time.Time) {
+func (r *Replicator) asOf(spoke time.Time) (seen, caughtUp time.Time) {
 	seen, caughtUp = r.progress.SeenAt, r.progress.CaughtUpAt
-	if r.sent == neverSent || seen.IsZero() || !answered.After(seen) {
+	if r.sent == neverSent || seen.IsZero() || !spoke.After(seen) {
 		return seen, caughtUp
 	}
 	if r.part.Log.EndOffset() >= r.progress.SourceHighWatermark {
-		caughtUp = answered
+		caughtUp = spoke
 	}
-	return answered, caughtUp
+	return spoke, caughtUp
 }
