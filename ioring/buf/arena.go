@@ -75,8 +75,10 @@ func NewArena(cfg Config) (*Arena, error) {
 }
 
 // Alloc gives out a slab of at least n bytes with one reference. Owner only.
-// ErrBudget when it does not fit the budget even after empty extents of other
-// classes were handed back.
+// When it does not fit the budget even after empty extents of other classes were
+// handed back, a free slab of a larger class serves; without one, ErrBudget. A
+// small slab is what lets large ones come home (the copy of a log's last block
+// that ends its write), so it must not starve beside them.
 func (a *Arena) Alloc(n int) (*Slab, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("BUG: allocate slab of %d bytes", n))
@@ -91,10 +93,14 @@ func (a *Arena) Alloc(n int) (*Slab, error) {
 	}
 	if a.free[c] == nil {
 		if err := a.grow(c); err != nil {
-			if errors.Is(err, ErrBudget) {
-				a.limit.refused(a.classes[c].bytes)
+			if !errors.Is(err, ErrBudget) {
+				return nil, err
 			}
-			return nil, err
+			want := c
+			if c = a.largerThan(c); c == jumboClass {
+				a.limit.refused(a.classes[want].bytes)
+				return nil, err
+			}
 		}
 	}
 	s := a.free[c]
@@ -106,6 +112,17 @@ func (a *Arena) Alloc(n int) (*Slab, error) {
 	a.limit.eased(len(s.mem))
 	s.refs.Store(1)
 	return s, nil
+}
+
+// largerThan finds the next larger class with a free slab, jumboClass when none
+// has.
+func (a *Arena) largerThan(c int) int {
+	for c++; c < len(a.free) && a.free[c] == nil; c++ {
+	}
+	if c == len(a.free) {
+		return jumboClass
+	}
+	return c
 }
 
 func (a *Arena) checkPoison(s *Slab) {

@@ -127,6 +127,50 @@ func TestBudget(t *testing.T) {
 	small.Release()
 }
 
+// A class that cannot grow any more takes what a larger one has free: large slabs
+// must not starve the small ones that let them come home.
+func TestALargerSlabServes(t *testing.T) {
+	a := newArena(t, Config{Budget: 8 << 20})
+	var large []*Slab
+	for {
+		s, err := a.Alloc(1 << 20)
+		if errors.Is(err, ErrBudget) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		large = append(large, s)
+	}
+	for { // what is left of the budget
+		s, err := a.Alloc(4 << 10)
+		if errors.Is(err, ErrBudget) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		large = append(large, s)
+	}
+	if _, err := a.Alloc(1); !errors.Is(err, ErrBudget) {
+		t.Fatalf("nothing is free: %v", err)
+	}
+	large[0].Release()
+	s, err := a.Alloc(1)
+	if err != nil || len(s.Bytes()) < 1<<20 {
+		t.Fatalf("a large slab is free: got %v", err)
+	}
+	s.Release()
+	s, err = a.Alloc(1 << 20) // it is a large one again
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Release()
+	for _, s := range large[1:] {
+		s.Release()
+	}
+}
+
 func TestBudgetIsChecked(t *testing.T) {
 	if _, err := NewArena(Config{Budget: 1000}); err == nil {
 		t.Error("a budget of 1000 bytes was accepted")
