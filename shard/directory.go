@@ -105,7 +105,7 @@ func (g *Group) Remove(id PartitionID, deleteFiles bool) error {
 	closed := make(chan outcome, 1)
 	s := g.shards[e.shard]
 	err := s.Call(g.life, func() {
-		s.partitions.remove(id, func(dir string, err error) { closed <- outcome{dir, err} })
+		s.partitions.remove(id, deleteFiles, func(dir string, err error) { closed <- outcome{dir, err} })
 	})
 	if err != nil {
 		return wrap(err)

@@ -209,7 +209,9 @@ func (ps *partitions) install(p *Partition, term int64) error {
 }
 
 // remove takes a partition out and closes its log (loop).
-func (ps *partitions) remove(id PartitionID, done func(dir string, err error)) {
+//
+// With discard nothing of it is kept: the caller deletes its files.
+func (ps *partitions) remove(id PartitionID, discard bool, done func(dir string, err error)) {
 	p := ps.byID[id]
 	if p == nil {
 		done("", ErrPartitionUnknown)
@@ -219,7 +221,11 @@ func (ps *partitions) remove(id PartitionID, done func(dir string, err error)) {
 	p.removed = true
 	p.entry.open.Store(false)
 	p.waiters.wake()
-	p.Log.Close(func(err error) { done(p.Log.Dir(), err) })
+	end := p.Log.Close
+	if discard {
+		end = p.Log.Discard
+	}
+	end(func(err error) { done(p.Log.Dir(), err) })
 }
 
 // closeAll flushes and closes every log (loop); done comes when all are closed.

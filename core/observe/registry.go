@@ -115,15 +115,20 @@ func series(fam Family, values []string) string {
 		b.WriteString([...]string{"{", ","}[min(i, 1)])
 		b.WriteString(fam.Labels[i])
 		b.WriteString(`="`)
-		b.WriteString(labelEscaper().Replace(v))
+		b.WriteString(escapeLabel(v))
 		b.WriteByte('"')
 	}
 	b.WriteByte('}')
 	return b.String()
 }
 
-func labelEscaper() *strings.Replacer {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+// escapeLabel is for the few values that need it: making a Replacer for each took
+// a twelfth of a scrape.
+func escapeLabel(v string) string {
+	if !strings.ContainsAny(v, "\\\"\n") {
+		return v
+	}
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(v)
 }
 
 // scrapeTimeout is how long the owners of one scrape may take together.

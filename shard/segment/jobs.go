@@ -48,7 +48,9 @@ func (l *Log) exclusively(x exclusive) {
 		return
 	}
 	l.excl = append(l.excl, x)
-	l.sync.want = max(l.sync.want, l.vend())
+	if x.flush {
+		l.sync.want = max(l.sync.want, l.vend())
+	}
 	l.markDirty()
 }
 
