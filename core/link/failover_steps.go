@@ -57,6 +57,7 @@ func (f *failover) record(p *shard.Partition, t *metadata.Topic, end int64, seen
 		part.LeaderEpoch = e
 	}
 	part.SourceEnd, part.SourceSeen = seen.SourceHighWatermark, seen.SeenAt
+	seen.Following = false // what the source took in since it last spoke nobody knows: the loss is "at least, as of"
 	lag := lagOf(seen, f.maxWait, t.Created, f.l.cfg.Now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
