@@ -63,6 +63,7 @@ type Shard struct {
 	atTurnEnd  []func() // hooks for this turn
 	iov        iovecs
 	partitions partitions
+	backlog    backlog
 	extents    map[int]*byte // first byte of each extent of the arena, by index
 	stats      Stats
 	closing    bool   // connections are being closed for good
@@ -186,6 +187,7 @@ func (s *Shard) endTurn() {
 			}
 			ran += s.ring.Reap()
 		}
+		ran += s.backlog.run(s.Unwritten())
 		more = ran+posted > 0 || atLimit || s.unsettled()
 	}
 	if s.halted != nil {

@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"umbra/core/link"
 	"umbra/core/link/replicate"
@@ -106,6 +107,7 @@ func emitCopied(e *Emit, name string, shards []replicate.Counters, totals link.T
 		e.Value("umbra_link_written_bytes_total", float64(c.WrittenBytes), name, id)
 		e.Value("umbra_link_written_records_total", float64(c.WrittenRecords), name, id)
 		e.Value("umbra_link_discarded_bytes_total", float64(c.DiscardedBytes), name, id)
+		e.Value("umbra_link_backlog_seconds_total", time.Duration(c.BacklogNanos).Seconds(), name, id)
 		all.Add(c)
 	}
 	e.Value("umbra_link_refused_total", float64(all.Refused), name)

@@ -68,6 +68,7 @@ func linkFamilies() []Family {
 		f(Counter, "umbra_link_written_bytes_total", "Bytes of record batches appended to shadow partitions.", "link", "shard"),
 		f(Counter, "umbra_link_fetched_records_total", "Records received from the source in batches whose bytes were right.", "link", "shard"),
 		f(Counter, "umbra_link_written_records_total", "Records appended to shadow partitions.", "link", "shard"),
+		f(Counter, "umbra_link_backlog_seconds_total", "Seconds for which a link did not read from its source because the local disk had much to write.", "link", "shard"),
 		f(Counter, "umbra_link_discarded_bytes_total", "Record bytes received and thrown away because no memory was free for them or nobody wanted them any more; they are fetched again.", "link", "shard"),
 		f(Counter, "umbra_link_refused_total", "Answers of the source dropped because their bytes were wrong; nothing of them was appended.", "link"),
 		f(Counter, "umbra_link_errors_total", "Failed exchanges with a source broker by kind; broker bootstrap is whichever answered the link's control questions.", "link", "kind", "broker"),

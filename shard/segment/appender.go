@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"umbra/ioring/buf"
@@ -78,11 +79,16 @@ type AppendOptions struct {
 // were fetched for another offset: the caller compares the offset it fetched
 // with EndOffset when it reserves.
 func (l *Log) Reserve(n int) ([]byte, error) {
-	if err := l.Err(); err != nil {
-		return nil, l.appendError(err)
-	}
 	if l.resv.p != nil {
 		return nil, l.appendError(fmt.Errorf("%w: a reservation is outstanding", ErrBusy))
+	}
+	return l.reserve(n)
+}
+
+// reserve makes the reservation, in place of one that is outstanding.
+func (l *Log) reserve(n int) ([]byte, error) {
+	if err := l.Err(); err != nil {
+		return nil, l.appendError(err)
 	}
 	if n <= 0 || n > maxSegmentBytes-blockSize {
 		return nil, l.appendError(fmt.Errorf("%d bytes are outside 1..%d", n, maxSegmentBytes-blockSize))
@@ -149,10 +155,42 @@ func (l *Log) Commit(term int64, skip int, heads []batch.Head) error {
 	if skip > 0 {
 		copy(mem, mem[skip:skip+total])
 	}
-	if err := l.place(r.p, mem[:total], heads); err != nil {
+	err = l.place(r.p, mem[:total], heads)
+	l.account()
+	if err != nil {
 		return l.appendError(err)
 	}
 	return nil
+}
+
+// CommitMore is Commit, and Reserve(n) for what follows: the keep bytes that lie
+// behind the batches begin the new reservation. heads may be empty, then the
+// reservation is only exchanged for one of another size. After an error there is
+// no reservation; what Commit would have appended may be.
+func (l *Log) CommitMore(term int64, skip int, heads []batch.Head, keep, n int) ([]byte, error) {
+	r := l.resv
+	if r.p == nil {
+		panic("BUG: commit without a reservation")
+	}
+	at := r.pos - r.p.from + int64(skip)
+	for i := range heads {
+		at += int64(heads[i].Size)
+	}
+	kept := r.p.mem[at:][:keep]
+	if r.p.seg == nil { // the next reservation may take this memory back
+		kept = slices.Clone(kept)
+	}
+	if err := l.Commit(term, skip, heads); err != nil {
+		return nil, err
+	}
+	l.resv = r // so that the memory stays until it is copied
+	mem, err := l.reserve(n)
+	if err != nil {
+		l.Release()
+		return nil, err
+	}
+	copy(mem, kept)
+	return mem, nil
 }
 
 // Append appends one batch of a local producer (borrowed): it is copied, and

@@ -16,6 +16,7 @@ import (
 type Hot struct {
 	limit       int64
 	bytes       int64
+	unwritten   int64
 	first, last *piece
 }
 
@@ -24,6 +25,22 @@ func NewHot(limit int64) *Hot { return &Hot{limit: limit} }
 
 // Bytes is the size of the slabs in the list, unwritten ones included.
 func (h *Hot) Bytes() int64 { return h.bytes }
+
+// Unwritten is how many bytes the logs have taken in that are not on disk yet.
+// A log that failed or was closed owes none.
+func (h *Hot) Unwritten() int64 { return h.unwritten }
+
+// account keeps h's sum right; it follows every change of what l owes.
+func (l *Log) account() {
+	owes := int64(0)
+	if l.failed == nil && !l.closed {
+		owes = l.vend() - l.vwritten
+	}
+	if owes != l.owes { // Open runs away from the loop, and owes nothing
+		l.env.Hot.unwritten += owes - l.owes
+		l.owes = owes
+	}
+}
 
 // Limit is the bound.
 func (h *Hot) Limit() int64 { return h.limit }

@@ -48,6 +48,7 @@ type Log struct {
 	vwritten  int64
 	vmark     int64 // position of written, the last batch boundary at or below vwritten
 	vdurable  int64
+	owes      int64 // bytes not on disk, as Hot knows it
 	sync      syncing
 	waiters   []waiter
 	woken     []waiter // scratch
@@ -181,6 +182,7 @@ func (l *Log) fail(cause error) {
 	}
 	l.failed = fmt.Errorf("log %s: %w: %w", l.dir, ErrFailed, cause)
 	l.env.Log.Error("the log failed; reopen the partition to verify it", "dir", l.dir, "error", cause)
+	l.account()
 	l.sync.stopTimer()
 	l.space.stopTimer()
 	l.failWaiters(l.failed)

@@ -81,6 +81,7 @@ func (l *Log) install(rec *recovered) {
 	l.sync.want = 0
 	l.sync.stopTimer()
 	l.ckpts, l.ckptV = nil, v
+	l.account()
 }
 
 func (r *recovered) end() int64 {

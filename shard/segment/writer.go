@@ -225,6 +225,7 @@ func (l *Log) advance() {
 		}
 		l.recycle(w)
 	}
+	l.account()
 	if synced {
 		l.afterSync()
 	}

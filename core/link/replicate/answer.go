@@ -38,7 +38,7 @@ func (f *Fetcher) answerMax(key int16) int {
 	if key != kafkaproto.KeyFetch {
 		return bodyMax
 	}
-	return f.cfg.FetchMaxBytes + f.cfg.RecordsMax + 1<<20 + 512*f.topics.partitions
+	return f.appetite.bytes + f.cfg.RecordsMax + 1<<20 + 512*f.topics.partitions
 }
 
 // answerHead takes in the part of a fetch answer that is about all of it.
@@ -68,6 +68,10 @@ func (f *Fetcher) partitionHead(s *kafkaproto.FetchStream) (target, current *Rep
 		return nil, r
 	}
 	f.suspect.on(r)
+	if s.Partition.RecordsLen > 0 {
+		f.took += s.Partition.RecordsLen
+		f.busy++
+	}
 	r.head(&s.Partition, f.spoke())
 	if r.trouble == refused {
 		f.accepted(r)
@@ -96,7 +100,7 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 		return nil
 	}
 	if !last {
-		return r
+		return f.goOn(r)
 	}
 	if err := r.finish(f.cfg.Now()); err != nil {
 		f.notAppended(r, err)
@@ -107,6 +111,18 @@ func (f *Fetcher) recordsArrived(r *Replicator, n int, last bool) *Replicator {
 	}
 	f.touch(r)
 	return nil
+}
+
+// goOn makes room for the rest of r's records where it is wanted.
+func (f *Fetcher) goOn(r *Replicator) *Replicator {
+	if !r.stretchFull() {
+		return r
+	}
+	if err := r.spill(f.cfg.Now()); err != nil {
+		f.notAppended(r, err)
+		return nil
+	}
+	return r
 }
 
 // refuse counts an answer whose bytes are not a copy that may be appended. It
@@ -247,7 +263,7 @@ func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 		f.session.renew()
 		wait = max(wait, f.cfg.BackoffMin)
 	}
-	f.fetchBytes = min(f.fetchBytes*2, f.cfg.FetchMaxBytes)
+	f.appetite.answered(f.took, f.busy, f.firstAt.Sub(f.askedAt), f.answeredAt.Sub(f.firstAt))
 	if wait == 0 {
 		f.next()
 		return

@@ -10,8 +10,8 @@ type Config struct {
 	ClientID string // names this link in the source's logs and quotas
 
 	FetchMinBytes     int           // the source waits MaxWait for so many
-	FetchMaxBytes     int           // of one answer
-	PartitionMaxBytes int           // of one partition in an answer; one larger batch still comes whole
+	FetchMaxBytes     int           // of one answer, at most; see appetite
+	PartitionMaxBytes int           // of one partition in an answer, at most; one larger batch still comes whole
 	RecordsMax        int           // of one partition in an answer, believed from a source
 	MaxWait           time.Duration // how long the source holds an empty answer
 	ConnectTimeout    time.Duration
@@ -29,8 +29,8 @@ func DefaultConfig() Config {
 	return Config{
 		ClientID:          "umbra-link",
 		FetchMinBytes:     1,
-		FetchMaxBytes:     16 << 20,
-		PartitionMaxBytes: 1 << 20,
+		FetchMaxBytes:     64 << 20,
+		PartitionMaxBytes: 64 << 20,
 		RecordsMax:        128 << 20,
 		MaxWait:           500 * time.Millisecond,
 		ConnectTimeout:    5 * time.Second,
@@ -52,7 +52,7 @@ func (c Config) Validate() error {
 		{"FetchMinBytes", int64(c.FetchMinBytes), 1},
 		{"FetchMaxBytes", int64(c.FetchMaxBytes), fetchBytesMin},
 		{"PartitionMaxBytes", int64(c.PartitionMaxBytes), 1 << 10},
-		{"RecordsMax", int64(c.RecordsMax), int64(c.PartitionMaxBytes)},
+		{"RecordsMax", int64(c.RecordsMax), 1 << 20},
 		{"MaxWait", int64(c.MaxWait), int64(time.Millisecond)},
 		{"ConnectTimeout", int64(c.ConnectTimeout), int64(time.Millisecond)},
 		{"RequestTimeout", int64(c.RequestTimeout), int64(time.Millisecond)},

@@ -15,6 +15,7 @@ type Counters struct {
 	WrittenBytes   int64 // bytes of batches appended
 	WrittenRecords int64
 	DiscardedBytes int64 // record bytes that arrived without room for them
+	BacklogNanos   int64 // for which reading waited for the local disk
 	Refused        int64 // answers dropped because their bytes were wrong
 
 	Fetch Histogram // from a fetch request to the end of its answer, the source's wait included
@@ -86,6 +87,7 @@ func (c *Counters) Add(o Counters) {
 	c.WrittenBytes += o.WrittenBytes
 	c.WrittenRecords += o.WrittenRecords
 	c.DiscardedBytes += o.DiscardedBytes
+	c.BacklogNanos += o.BacklogNanos
 	c.Refused += o.Refused
 	c.Fetch.Add(o.Fetch)
 	c.Apply.Add(o.Apply)

@@ -47,7 +47,7 @@ type Fetcher struct {
 	backoff    backoff
 	timer      *shard.Timer // of the present state: to dial, to time out, to end a throttle
 
-	fetchBytes int // MaxBytes of the next request: halved when the source cannot deliver in time
+	appetite   appetite
 	corr       int32
 	request    kafkaproto.FetchRequest
 	out        []byte
@@ -55,6 +55,9 @@ type Fetcher struct {
 	stats      FetcherStats
 	suspect    suspect
 	askedAt    time.Time // of the request in flight
+	firstAt    time.Time // first byte of its answer
+	took       int       // record bytes of its answer
+	busy       int       // partitions with records in it
 	answeredAt time.Time // end of the last whole answer
 	spokeAt    time.Time // of what that answer says; see spoke
 }
@@ -69,7 +72,7 @@ type FetcherStats struct {
 
 func newFetcher(s *shard.Shard, b Broker, cfg Config, count *Counters, report func(Event), log rateLog) *Fetcher {
 	f := &Fetcher{cfg: cfg, shard: s, broker: b, report: report, log: log, count: count,
-		topics: newTopicIndex(), fetchBytes: cfg.FetchMaxBytes}
+		topics: newTopicIndex(), appetite: newAppetite(cfg.FetchMaxBytes, min(cfg.PartitionMaxBytes, cfg.RecordsMax))}
 	f.backoff = newBackoff(cfg.BackoffMin, cfg.BackoffMax)
 	f.in = &inbound{f: f}
 	return f
@@ -228,7 +231,7 @@ var errSlowSource = errors.New("the source sends too slowly")
 
 // watch restarts the clock that ends a connection on which an answer is due
 // and next to nothing arrives. A link that is slow but alive is given smaller
-// answers instead of being cut for ever (fetchBytes is halved).
+// answers instead of being cut for ever. While we do not read, nothing is due.
 func (f *Fetcher) watch() {
 	f.stopTimer()
 	before := f.stats.ReceivedBytes
@@ -237,11 +240,11 @@ func (f *Fetcher) watch() {
 		if f.state != fetching && f.state != greeting {
 			return
 		}
-		if f.stats.ReceivedBytes-before >= progressMin {
+		if f.stats.ReceivedBytes-before >= progressMin || held(f.conn) {
 			f.watch()
 			return
 		}
-		f.fetchBytes = max(f.fetchBytes/2, fetchBytesMin)
+		f.appetite.spoiled()
 		f.drop(fmt.Errorf("%w: %d bytes in %s", errSlowSource, f.stats.ReceivedBytes-before, f.cfg.MaxWait+f.cfg.RequestTimeout))
 	})
 }

@@ -71,7 +71,11 @@ func (in *inbound) Buffers() (first, then []byte) {
 		in.scratch = make([]byte, scratchSize)
 	}
 	if in.stage == records && in.target != nil {
-		return in.target.reservation[in.target.filled:], in.scratch
+		room := in.target.room()
+		if len(room) < in.recordsLeft {
+			return room, nil // what follows belongs behind it, in memory that is reserved then
+		}
+		return room, in.scratch
 	}
 	return in.scratch[in.fill:], nil
 }
@@ -91,6 +95,7 @@ func (in *inbound) Received(n int) error {
 	}
 	if in.stage >= stream && in.f.conn != nil {
 		in.f.conn.Expect(in.left)
+		in.f.relieve()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: broker %d at %s: %w", ErrProtocol, in.f.broker.ID, in.f.broker.Addr, err)
@@ -179,6 +184,7 @@ func (in *inbound) parseSize() (bool, error) {
 	}
 	in.pos += 4
 	in.left, in.stage = n, header
+	in.f.firstAt = in.f.cfg.Now()
 	return true, nil
 }
 
@@ -259,7 +265,7 @@ func (in *inbound) takeRecords() (more bool) {
 		return false
 	}
 	if in.target != nil {
-		copy(in.target.reservation[in.target.filled:], in.scratch[in.pos:in.pos+n])
+		n = copy(in.target.room(), in.scratch[in.pos:in.pos+n])
 	} else {
 		in.f.stats.DiscardedBytes += int64(n)
 		in.f.count.DiscardedBytes += int64(n)

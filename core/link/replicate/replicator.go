@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"umbra/ioring/buf"
@@ -70,11 +69,7 @@ type Replicator struct {
 	progress Progress
 	trim     trim
 
-	// One answer in flight.
-	reservation []byte // nil: the bytes are read and thrown away
-	filled      int
-	verifier    batch.Verifier
-
+	arrival  arrival      // of one answer
 	waiter   shard.Waiter // hears of the log while it has an owner
 	applying applying
 }
@@ -114,97 +109,6 @@ func (r *Replicator) noteCaughtUp(at time.Time) {
 	if r.part.Log.EndOffset() >= r.progress.SourceHighWatermark {
 		r.progress.CaughtUpAt = at
 	}
-}
-
-// begin makes room for n record bytes.
-//
-// The answer must be to a fetch at the log's present end. A log whose disk is
-// full takes back what it could not write, and its end moves down; batches
-// that were asked for before that would be appended behind a silent hole (S2).
-func (r *Replicator) begin(n int) error {
-	r.filled, r.reservation = 0, nil
-	if r.part.Log.EndOffset() != r.sent.offset {
-		return errMoved
-	}
-	b, err := r.part.Log.Reserve(n)
-	if err != nil {
-		return fmt.Errorf("reserve %d bytes for topic %q partition %d: %w", n, r.Topic, r.Partition.Index, err)
-	}
-	r.reservation = b[:n]
-	r.verifier.Reset(r.sent.offset)
-	return nil
-}
-
-// errMoved: the log's end is not where the answer was asked for; it is asked
-// for again from where the end is now.
-var errMoved = errors.New("the log's end moved while an answer was on its way")
-
-// arrived checks n more bytes while they are still in the core's cache.
-func (r *Replicator) arrived(n int) error {
-	r.filled += n
-	return r.verifier.Feed(r.reservation[:r.filled])
-}
-
-// abandon gives an unfinished reservation back; nothing of it was appended.
-func (r *Replicator) abandon() {
-	if r.reservation != nil {
-		r.part.Log.Release()
-		r.reservation = nil
-	}
-}
-
-// ErrOverlap says that a source sent a batch that lies across the shadow's end.
-var ErrOverlap = errors.New("a batch overlaps what is held already")
-
-// ErrNoWholeBatch says that a source sent records of which no batch is whole.
-// From Fetch v3 on a source sends at least one whole batch or nothing (KIP-74).
-var ErrNoWholeBatch = errors.New("records without one whole batch")
-
-// finish appends what arrived: every complete, verified batch that the log
-// does not hold yet. A batch cut short behind a whole one is normal and is
-// dropped.
-func (r *Replicator) finish(now time.Time) error {
-	r.reservation = nil
-	arrived := r.verifier.Batches()
-	for i := range arrived {
-		r.work.counters.FetchedRecords += int64(arrived[i].Count)
-	}
-	if r.part.Log.EndOffset() != r.sent.offset {
-		r.part.Log.Release()
-		return errMoved
-	}
-	heads, skip, err := r.unheld(arrived)
-	if err != nil {
-		r.part.Log.Release()
-		return err
-	}
-	if err := r.part.Log.Commit(r.Term, skip, heads); err != nil {
-		return err
-	}
-	r.count(heads)
-	r.noteCaughtUp(r.progress.SeenAt) // of the high watermark, not of the records' arrival
-	r.measure(now)
-	r.corrupt, r.starved, r.slow = 0, 0, 0
-	return nil
-}
-
-// unheld drops the leading batches that the log already holds: a fetch may
-// return a batch that begins below the offset asked for. A batch that holds
-// our end in its middle is only possible in an empty log, whose start the
-// source has moved into a batch.
-func (r *Replicator) unheld(heads []batch.Head) (rest []batch.Head, skip int, err error) {
-	end := r.part.Log.EndOffset()
-	for len(heads) > 0 && heads[0].LastOffset < end {
-		skip += heads[0].Size
-		heads = heads[1:]
-	}
-	if len(heads) == 0 {
-		return nil, 0, fmt.Errorf("%w: %d bytes, the batch in them claims %d", ErrNoWholeBatch, r.filled, r.verifier.Pending())
-	}
-	if first := heads[0]; first.BaseOffset < end && r.part.Log.StartOffset() != end {
-		return nil, 0, fmt.Errorf("%w: batch %d..%d, the shadow ends at %d", ErrOverlap, first.BaseOffset, first.LastOffset, end)
-	}
-	return heads, skip, nil
 }
 
 func (r *Replicator) count(heads []batch.Head) {
@@ -252,7 +156,7 @@ func judge(err error) outcome {
 		return noMemory
 	case errors.Is(err, segment.ErrStaleTerm), errors.Is(err, segment.ErrClosed):
 		return fenced
-	case errors.Is(err, ErrOverlap), errors.Is(err, ErrNoWholeBatch), errors.Is(err, segment.ErrOutOfOrder):
+	case errors.Is(err, ErrOverlap), errors.Is(err, ErrNoWholeBatch), errors.Is(err, segment.ErrOutOfOrder), errors.As(err, new(batch.ErrCorrupt)):
 		return wrongByte
 	}
 	return failed

@@ -72,7 +72,7 @@ func (f *Fetcher) requestVersion() int16 {
 // batch of each partition, and is taken in as it arrives.
 func (f *Fetcher) fetch() {
 	f.state = fetching
-	f.askedAt = f.cfg.Now()
+	f.askedAt, f.took, f.busy = f.cfg.Now(), 0, 0
 	f.stats.Requests++
 	version := f.requestVersion()
 	f.fetchRequest(&f.request, version >= fetchByID)

@@ -86,7 +86,7 @@ func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest, byID bool) {
 	*req = kafkaproto.NewFetchRequest()
 	req.MaxWaitMillis = int32(f.cfg.MaxWait.Milliseconds())
 	req.MinBytes = int32(f.cfg.FetchMinBytes)
-	req.MaxBytes = int32(f.fetchBytes)
+	req.MaxBytes = int32(f.appetite.bytes)
 	f.session.byID = byID
 	req.SessionID, req.SessionEpoch = f.session.id, f.session.epoch
 	req.Topics, req.ForgottenTopics = topics, forgotten
@@ -128,7 +128,7 @@ func (f *Fetcher) ask(req *kafkaproto.FetchRequest, r *Replicator) {
 	p := kafkaproto.NewFetchRequestTopicPartition()
 	p.Partition = r.Partition.Index
 	p.CurrentLeaderEpoch, p.FetchOffset, p.LastFetchedEpoch = want.leaderEpoch, want.offset, want.lastEpoch
-	p.PartitionMaxBytes = int32(f.cfg.PartitionMaxBytes)
+	p.PartitionMaxBytes = int32(f.appetite.perPartition())
 	out.Partitions = append(out.Partitions, p)
 	r.sent = want
 }
