@@ -59,6 +59,10 @@ const lineRate = 1e9
 // is then bounded by what was asked for.
 const wholeAnswer = answerBytes
 
+// farAnswer is the same where a round trip calls for larger answers: a real source
+// has no bound of its own below it either.
+const farAnswer = 64 << 20
+
 // base is the cell that the options describe.
 func (o Options) base(bytes int64) Cell {
 	return Cell{Name: cellBase, Partitions: o.Partitions, Record: o.Record, Batch: o.Batch, Codec: o.Codec, Packing: o.Codec.String(), Chunk: o.Chunk, Bytes: bytes}
@@ -109,7 +113,7 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 	add(AxisPartitions, 1, "1", func(c *Cell) { c.Name, c.Partitions, c.Chunk = cellHot, 1, wholeAnswer })
 	for _, rtt := range o.roundTrips(source) {
 		add(AxisRTT, float64(rtt.Milliseconds()), rtt.String(), func(c *Cell) {
-			c.Partitions, c.Chunk, c.RTT, c.Line, c.Bytes = 1, wholeAnswer, rtt, lineRate, min(c.Bytes, o.FarBytes)
+			c.Partitions, c.Chunk, c.RTT, c.Line, c.Bytes = 1, farAnswer, rtt, lineRate, min(c.Bytes, o.FarBytes)
 			if rtt == 0 {
 				c.Name = "rtt-0ms"
 			}

@@ -99,8 +99,9 @@ func (f *linkFlags) shrink(fs *pflag.FlagSet) {
 	f.unless(fs, "delay-rate", func() { f.rates = []string{"20MB"} })
 }
 
-// farBytes is a transfer over a line of 1 Gbit/s: two seconds of it.
-const farBytes = 256 << 20
+// farBytes is a transfer over a line of 1 Gbit/s: eight seconds of it, so that the
+// first answers, which are small, are not what is measured.
+const farBytes = 1 << 30
 
 // read turns the flags into Options.
 func (f *linkFlags) read() (o link.Options, err error) {
