@@ -12,10 +12,10 @@ const (
 // part of the time, over a long way, answers grow until it is not; they pass
 // through the same memory, whatever their size.
 type appetite struct {
-	usual, most    int // bytes of an answer
+	usual, most   int // bytes of an answer
 	partitionMost int // bytes of one partition in it
-	bytes          int // of the next answer
-	busy           int // partitions that had records in the last answer
+	bytes         int // of the next answer
+	busy          int // partitions that had records in the last answer
 }
 
 func newAppetite(answerMost, partitionMost int) appetite {
