@@ -156,10 +156,7 @@ func (s *Shard) leave() {
 	if s.turnDepth == 1 {
 		s.endTurn()
 		now := s.nanos()
-		busy := now - s.turnStart
-		s.stats.Turns++
-		s.stats.BusyNanos += busy
-		s.stats.TurnMaxNanos = max(s.stats.TurnMaxNanos, busy)
+		s.stats.tookTurn(now - s.turnStart)
 		if now-s.yielded > int64(yieldEvery) {
 			s.yielded = now
 			runtime.Gosched()

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"math/bits"
 	"time"
 
 	"umbra/ioring/buf"
@@ -12,9 +13,12 @@ type Stats struct {
 	Turns        uint64
 	BusyNanos    int64 // time spent in turns
 	TurnMaxNanos int64 // longest turn
-	LagNanos     int64 // last probe: from the ring of the bell to its answer
-	LagMaxNanos  int64
-	Messages     uint64 // taken from the mailbox
+	// Durations of turns, in which nothing else of the shard ran: bucket i counts
+	// those below 2^i microseconds, the last one the rest. BusyNanos is their sum.
+	TurnBuckets [turnBuckets]uint64
+	LagNanos    int64 // last probe: from the ring of the bell to its answer
+	LagMaxNanos int64
+	Messages    uint64 // taken from the mailbox
 
 	BytesRead    uint64
 	BytesWritten uint64
@@ -44,6 +48,17 @@ type Stats struct {
 	DialsRefused       uint64
 	Timers             int
 	Partitions         int
+}
+
+// turnBuckets reach from a microsecond to two minutes.
+const turnBuckets = 28
+
+// tookTurn counts a turn.
+func (s *Stats) tookTurn(nanos int64) {
+	s.Turns++
+	s.BusyNanos += nanos
+	s.TurnMaxNanos = max(s.TurnMaxNanos, nanos)
+	s.TurnBuckets[min(bits.Len64(uint64(nanos/1000)), turnBuckets-1)]++
 }
 
 // Snapshot is what an observer sees of a shard at one moment.

@@ -46,8 +46,8 @@ func optionRows() []optionRow {
 				return err.Error()
 			}
 		}},
-		{"fetch_max_bytes", "8MiB", "16777216", "8388608", data(func(c replicate.Config) any { return c.FetchMaxBytes })},
-		{"partition_max_bytes", "1MiB", "4194304", "1048576", data(func(c replicate.Config) any { return c.PartitionMaxBytes })},
+		{"fetch_max_bytes", "8MiB", "67108864", "8388608", data(func(c replicate.Config) any { return c.FetchMaxBytes })},
+		{"partition_max_bytes", "1MiB", "67108864", "1048576", data(func(c replicate.Config) any { return c.PartitionMaxBytes })},
 		{"fetch_min_bytes", "4KiB", "1", "4096", data(func(c replicate.Config) any { return c.FetchMinBytes })},
 		{"fetch_max_wait", "1s", "500ms", "1s", data(func(c replicate.Config) any { return c.MaxWait })},
 		{"connect_timeout", "2s", "5s 5s", "2s 2s", both(func(c replicate.Config) any { return c.ConnectTimeout }, func(source.Config) any { return dialled })},

@@ -117,6 +117,7 @@ func emitShard(e *Emit, s shard.Snapshot, busy float64) {
 	e.Value("umbra_shard_queue_at_limit_seconds_total", s.MailboxAtLimit.Seconds(), id)
 	e.Value("umbra_shard_stalled_seconds", s.Stalled.Seconds(), id)
 	e.Value("umbra_shard_lag_seconds", time.Duration(s.LagNanos).Seconds(), id)
+	e.Histogram("umbra_shard_turn_seconds", s.TurnBuckets[:], time.Duration(s.BusyNanos), id)
 	e.Value("umbra_shard_connections", float64(s.ConnsOpen), id)
 	e.Value("umbra_shard_partitions", float64(s.Partitions), id)
 	e.Value("umbra_shard_arena_budget_bytes", float64(s.Arena.Budget), id)

@@ -128,6 +128,7 @@ func shardFamilies() []Family {
 		f(Counter, "umbra_shard_queue_at_limit_seconds_total", "Seconds the shard's mailbox was full.", "shard"),
 		f(Gauge, "umbra_shard_stalled_seconds", "Seconds for which the shard's loop has not answered; 0 when it answers.", "shard"),
 		f(Gauge, "umbra_shard_lag_seconds", "Seconds the shard's loop last took to answer a probe.", "shard"),
+		f(Histogram, "umbra_shard_turn_seconds", "Seconds the shard's loop was busy in one turn, in which nothing else of the shard ran.", "shard"),
 		f(Gauge, "umbra_shard_connections", "Connections the shard owns, accepted and dialled.", "shard"),
 		f(Gauge, "umbra_shard_partitions", "Partitions the shard owns.", "shard"),
 		f(Gauge, "umbra_shard_arena_budget_bytes", "Bytes of buffers the shard may use.", "shard"),

@@ -43,7 +43,7 @@ func TestOptionTableIsComplete(t *testing.T) {
 
 // The keys and their defaults are a promise to scripts.
 func TestOptionDefaults(t *testing.T) {
-	want := map[string]string{"client_id": "umbra-link-dr", "source_cluster_id": "", "metadata_refresh": "5s", "fetch_max_bytes": "16MiB", "partition_max_bytes": "4MiB",
+	want := map[string]string{"client_id": "umbra-link-dr", "source_cluster_id": "", "metadata_refresh": "5s", "fetch_max_bytes": "64MiB", "partition_max_bytes": "64MiB",
 		"fetch_min_bytes": "1B", "fetch_max_wait": "500ms", "connect_timeout": "5s", "request_timeout": "30s", "backoff_min": "100ms", "backoff_max": "10s", "rpo_target": "0s"}
 	if got := valid().Options.Values(); !maps.Equal(got, want) {
 		t.Errorf("got %v", got)
@@ -168,7 +168,7 @@ func text(err error) string {
 // The words for a bound are as it is written.
 func TestOptionWords(t *testing.T) {
 	row, _ := option("partition_max_bytes")
-	if row.Range() != "4KiB to fetch_max_bytes" || row.Default() != units.FormatSize(4<<20) {
+	if row.Range() != "4KiB to fetch_max_bytes" || row.Default() != units.FormatSize(64<<20) {
 		t.Errorf("%s, %s", row.Range(), row.Default())
 	}
 }

@@ -20,7 +20,7 @@ func TestDefinitionDefaultsAreValid(t *testing.T) {
 	if err := d.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if d.Start.Kind != StartEarliest || d.Options.ClientID != "umbra-link-dr" || d.Options.PartitionMaxBytes != 4<<20 {
+	if d.Start.Kind != StartEarliest || d.Options.ClientID != "umbra-link-dr" || d.Options.PartitionMaxBytes != 64<<20 {
 		t.Fatalf("defaults: %+v", d)
 	}
 	d.Options.FetchMaxBytes, d.Options.PartitionMaxBytes = 1<<20, 0
