@@ -40,15 +40,11 @@ func (r *Replicator) begin(n int) error {
 	}
 	b, err := r.part.Log.Reserve(min(n, stretchMax))
 	if err != nil {
-		return r.noRoom(err)
+		return err
 	}
 	a.reservation = b
 	a.verifier.Reset(a.at)
 	return nil
-}
-
-func (r *Replicator) noRoom(err error) error {
-	return fmt.Errorf("reserve memory for topic %q partition %d: %w", r.Topic, r.Partition.Index, err)
 }
 
 // errMoved: the log's end is not where the answer was asked for; it is asked
@@ -102,7 +98,7 @@ func (r *Replicator) spill(now time.Time) error {
 	b, err := r.part.Log.CommitMore(r.Term, skip, heads, cut, n)
 	r.landed(heads, now)
 	if err != nil {
-		return r.noRoom(err)
+		return err
 	}
 	a.reservation, a.filled = b, cut
 	a.verifier.Reset(a.at)
