@@ -27,13 +27,14 @@ func NewHot(limit int64) *Hot { return &Hot{limit: limit} }
 func (h *Hot) Bytes() int64 { return h.bytes }
 
 // Unwritten is how many bytes the logs have taken in that are not on disk yet.
-// A log that failed or was closed owes none.
+// A log that failed, was closed, or takes back what a full disk has no room for
+// owes none: whoever waits for it to write would wait for ever.
 func (h *Hot) Unwritten() int64 { return h.unwritten }
 
 // account keeps h's sum right; it follows every change of what l owes.
 func (l *Log) account() {
 	owes := int64(0)
-	if l.failed == nil && !l.closed {
+	if l.failed == nil && !l.closed && !l.space.rollback {
 		owes = l.vend() - l.vwritten
 	}
 	if owes != l.owes { // Open runs away from the loop, and owes nothing

@@ -41,6 +41,7 @@ func (l *Log) noSpace(cause error) {
 		"written", l.written, "taken_back", l.end-l.written, "error", cause)
 	l.stats.NoSpace++
 	l.space.full, l.space.rollback = true, true
+	l.account()
 	l.markDirty()
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"umbra/kafkaproto/batch"
 )
 
@@ -117,4 +119,26 @@ func TestDiscard(t *testing.T) {
 	}
 	wantErr(t, r.await(r.log.Discard), ErrClosed)
 	wantErr(t, r.mirror(makeBatch(batchSpec{base: 3})), ErrClosed)
+}
+
+// A log that takes back its tail while a reservation is out owes nothing from then
+// on: whoever fills the reservation may be waiting for just that.
+func TestUnwrittenOfAFullDisk(t *testing.T) {
+	r := newRig(t, "pwrite", Config{})
+	r.open()
+	if err := r.mirror(makeBatch(batchSpec{records: 3, size: 500})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.log.Reserve(1000); err != nil {
+		t.Fatal(err)
+	}
+	r.log.noSpace(unix.ENOSPC)
+	if got := r.hot.Unwritten(); got != 0 {
+		t.Errorf("%d bytes that are to be taken back count as unwritten", got)
+	}
+	r.log.Release()
+	r.pump()
+	if got := r.hot.Unwritten(); got != 0 || r.log.EndOffset() != 0 {
+		t.Errorf("%d bytes are unwritten, the end is %d", got, r.log.EndOffset())
+	}
 }

@@ -135,6 +135,7 @@ func (f *Fetcher) refuse(r *Replicator, err error) {
 		f.fault(r, err)
 		return
 	}
+	f.touch(r) // the log's end may have moved by what came before them
 	f.log.Warn("source bytes refused, asking again", "topic", r.Topic, "partition", r.Partition.Index, "offset", r.part.Log.EndOffset(), "err", err)
 }
 

@@ -128,7 +128,7 @@ func (r *Replicator) finish(now time.Time) error {
 		return err
 	}
 	r.noteCaughtUp(r.progress.SeenAt) // of the high watermark, not of the records' arrival
-	r.corrupt, r.starved, r.slow = 0, 0, 0
+	r.slow = 0
 	return nil
 }
 
@@ -177,6 +177,7 @@ func (r *Replicator) landed(heads []batch.Head, now time.Time) {
 		return
 	}
 	a.appended = true
+	r.corrupt, r.starved = 0, 0
 	r.count(heads)
 	r.measure(now)
 }

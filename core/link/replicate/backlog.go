@@ -13,12 +13,29 @@ func (f *Fetcher) relieve() {
 	if c == nil || c.Paused() || f.shard.Unwritten() < backlogMax {
 		return
 	}
-	began := f.cfg.Now()
 	c.Pause()
+	if f.relieving { // since an earlier connection
+		return
+	}
+	f.relieving = true
+	began := f.cfg.Now()
 	f.shard.WhenWritten(backlogMax/2, func() {
+		f.relieving = false
 		f.count.BacklogNanos += int64(f.cfg.Now().Sub(began))
-		c.Resume()
+		f.goOnReading()
 	})
+}
+
+// goOnReading gives the source its time anew: what it did not send while nobody
+// read is not its fault.
+func (f *Fetcher) goOnReading() {
+	if !held(f.conn) {
+		return
+	}
+	f.conn.Resume()
+	if f.state == fetching {
+		f.watch()
+	}
 }
 
 // held: the connection stands still because of us.

@@ -48,6 +48,7 @@ type Fetcher struct {
 	timer      *shard.Timer // of the present state: to dial, to time out, to end a throttle
 
 	appetite   appetite
+	relieving  bool // it waits for the disk
 	corr       int32
 	request    kafkaproto.FetchRequest
 	out        []byte
@@ -72,7 +73,7 @@ type FetcherStats struct {
 
 func newFetcher(s *shard.Shard, b Broker, cfg Config, count *Counters, report func(Event), log rateLog) *Fetcher {
 	f := &Fetcher{cfg: cfg, shard: s, broker: b, report: report, log: log, count: count,
-		topics: newTopicIndex(), appetite: newAppetite(cfg.FetchMaxBytes, min(cfg.PartitionMaxBytes, cfg.RecordsMax))}
+		topics: newTopicIndex(), appetite: newAppetite(cfg.FetchMaxBytes, min(cfg.PartitionMaxBytes, cfg.RecordsMax/2))}
 	f.backoff = newBackoff(cfg.BackoffMin, cfg.BackoffMax)
 	f.in = &inbound{f: f}
 	return f

@@ -95,8 +95,8 @@ func (in *inbound) Received(n int) error {
 	}
 	if in.stage >= stream && in.f.conn != nil {
 		in.f.conn.Expect(in.left)
-		in.f.relieve()
 	}
+	in.f.relieve()
 	if err != nil {
 		return fmt.Errorf("%w: broker %d at %s: %w", ErrProtocol, in.f.broker.ID, in.f.broker.Addr, err)
 	}
