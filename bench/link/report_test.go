@@ -2,10 +2,7 @@ package link
 
 import (
 	"encoding/json"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +10,10 @@ import (
 
 	"umbra/bench/ceiling"
 	"umbra/bench/delay"
+	"umbra/bench/golden"
 	"umbra/bench/measure"
 	"umbra/bench/report"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write testdata again")
 
 const gib = 1 << 30
 
@@ -170,7 +166,7 @@ func TestTableGolden(t *testing.T) {
 	if err := sample().Table(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "table.txt", b.String())
+	golden.Check(t, "table.txt", b.String())
 }
 
 // What a report holds can be read back, and its fields keep their names.
@@ -181,7 +177,7 @@ func TestJSONGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", string(doc)+"\n")
+	golden.Check(t, "report.json", string(doc)+"\n")
 	var back Report
 	if err := json.Unmarshal(doc, &back); err != nil || back.Cases[0].Median.Ratio != r.Cases[0].Median.Ratio {
 		t.Errorf("read back: %v", err)
@@ -192,25 +188,5 @@ func TestTableOfNothing(t *testing.T) {
 	var b strings.Builder
 	if err := (&Report{Document: report.Document{Head: report.Head{Umbra: "umbra"}}}).Table(&b); err != nil || strings.Contains(b.String(), "SOURCE") {
 		t.Errorf("%v:\n%s", err, b.String())
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; run the test with -rewrite and look at the difference. Got:\n%s", file, got)
 	}
 }

@@ -3,19 +3,15 @@ package page
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"umbra/bench/golden"
 	"umbra/bench/report"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write testdata again")
 
 func render(t *testing.T, sources []Source) string {
 	t.Helper()
@@ -53,23 +49,7 @@ func outline(page string) string {
 }
 
 func TestPageGolden(t *testing.T) {
-	got := outline(render(t, sample()))
-	file := filepath.Join("testdata", "outline.txt")
-	if *rewrite {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; run the test with -rewrite and look at the difference. Got:\n%s", file, got)
-	}
+	golden.Check(t, "outline.txt", outline(render(t, sample())))
 }
 
 // The page needs nothing but itself: no script, and no reference that leaves it.

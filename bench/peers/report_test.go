@@ -2,19 +2,15 @@ package peers
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"umbra/bench/delay"
+	"umbra/bench/golden"
 	"umbra/bench/measure"
 	"umbra/bench/report"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write testdata again")
 
 const gib = 1 << 30
 
@@ -127,7 +123,7 @@ func TestTableGolden(t *testing.T) {
 	if err := full().Table(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "table.txt", b.String())
+	golden.Check(t, "table.txt", b.String())
 }
 
 // What all reports have in common is in order, and can be read back.
@@ -160,25 +156,5 @@ func TestTableOfNothing(t *testing.T) {
 	r.settle(good())
 	if err := r.Table(&b); err != nil || strings.Contains(b.String(), "SYSTEM") {
 		t.Errorf("%v:\n%s", err, b.String())
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; run the test with -rewrite and look at the difference. Got:\n%s", file, got)
 	}
 }

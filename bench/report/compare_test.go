@@ -2,35 +2,12 @@ package report
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"umbra/bench/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write testdata again")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; run the test with -rewrite and look at the difference. Got:\n%s", file, got)
-	}
-}
 
 // fig is a figure of low, value and high; they may be alike.
 func fig(better string, low, value, high float64) Figure {
@@ -159,7 +136,7 @@ func TestCompareGolden(t *testing.T) {
 	if err := c.Table(&text); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare.txt", text.String())
+	golden.Check(t, "compare.txt", text.String())
 	if c.Worse != 2 || c.Changes[0].Name != "link/kafka/io_uring/lost" && c.Changes[0].Name != "link/synthetic/io_uring/ratio" {
 		t.Errorf("%d worse, first %+v", c.Worse, c.Changes[0])
 	}

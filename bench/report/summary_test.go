@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"umbra/bench/golden"
 )
 
 func runs() []Run {
@@ -30,11 +32,11 @@ func TestSummaryGolden(t *testing.T) {
 	if err := Summary(&b, runs(), true); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "summary.txt", b.String())
+	golden.Check(t, "summary.txt", b.String())
 }
 
 func TestMarkdownGolden(t *testing.T) {
-	golden(t, "summary.md", Markdown(runs(), false))
+	golden.Check(t, "summary.md", Markdown(runs(), false))
 }
 
 func TestFill(t *testing.T) {

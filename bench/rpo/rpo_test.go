@@ -1,9 +1,7 @@
 package rpo
 
 import (
-	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"umbra/bench/delay"
+	"umbra/bench/golden"
 	"umbra/bench/measure"
 	"umbra/bench/process"
 	"umbra/bench/progress"
@@ -21,8 +20,6 @@ import (
 	"umbra/kafkaproto"
 	"umbra/loadtest/umbra"
 )
-
-var update = flag.Bool("update", false, "write testdata anew")
 
 // The source's process is this test binary, run again.
 func TestMain(m *testing.M) {
@@ -255,23 +252,11 @@ func TestFiguresAndCharts(t *testing.T) {
 func TestTable(t *testing.T) {
 	run := &run{out: example()}
 	run.conclude()
-	var got bytes.Buffer
+	var got strings.Builder
 	if err := run.out.Table(&got); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join("testdata", "table.txt")
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("the table is not as in %s (write it anew with -update):\n%s", file, got.String())
-	}
+	golden.Check(t, "table.txt", got.String())
 }
 
 // A wrong byte and a false receipt end the run with an error, whatever the figures.
