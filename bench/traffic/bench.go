@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"umbra/bench/cluster"
 	"umbra/bench/report"
 	"umbra/bench/traffic/load"
 )
@@ -71,8 +70,11 @@ func (r *run) consume(ctx context.Context, out *Report) (err error) {
 	for _, s := range r.systems {
 		for _, b := range r.Batches {
 			topic := fmt.Sprintf("umbra-bench-%s-read-%d", s.name, b)
-			shape := cluster.Shape{Partitions: r.Partitions, Record: r.Record, Batch: b * r.Record, Bytes: r.Bytes}
-			if _, err := s.Fill(ctx, topic, shape, r.Line); err != nil {
+			batch, err := load.Canned(r.Record, b)
+			if err != nil {
+				return err
+			}
+			if err := s.Fill(ctx, topic, r.Partitions, batch, r.Bytes, r.Line); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 			topics[key{s, b}] = topic
