@@ -10,26 +10,22 @@ import (
 	"umbra/bench/delay"
 )
 
-// longest is the largest latency told apart; what is longer counts as this.
-const longest = 10 * time.Minute
-
-// Histogram is a distribution of times with three digits from 1 us on. The zero
-// Histogram is empty. It crosses processes and reports in HdrHistogram's own
-// compressed form.
+// Histogram is a delay.NewHistogram that need not be made: the zero one is empty. It
+// crosses processes and reports in HdrHistogram's own compressed form.
 type Histogram struct {
 	h *hdrhistogram.Histogram
 }
 
 func (h *Histogram) get() *hdrhistogram.Histogram {
 	if h.h == nil {
-		h.h = hdrhistogram.New(1, longest.Microseconds(), 3)
+		h.h = delay.NewHistogram()
 	}
 	return h.h
 }
 
 // Add records one time.
 func (h *Histogram) Add(d time.Duration) {
-	if err := h.get().RecordValue(min(max(0, d), longest).Microseconds()); err != nil {
+	if err := h.get().RecordValue(min(max(0, d.Microseconds()), h.get().HighestTrackableValue())); err != nil {
 		panic("BUG: a latency outside of its histogram: " + err.Error())
 	}
 }
@@ -62,7 +58,7 @@ func (h Histogram) Summary() delay.Summary {
 	if h.Count() == 0 {
 		return delay.Summary{}
 	}
-	return delay.Summary{Count: h.Count(), P50: h.At(0.5), P99: h.At(0.99), P999: h.At(0.999), Max: float64(h.h.Max()) / 1000}
+	return delay.SummaryOf(h.h)
 }
 
 // Curve is points of a chart of quantiles: X is 1/(1-quantile), Y milliseconds. It
