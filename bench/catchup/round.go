@@ -112,12 +112,12 @@ func (b *bout) phases(ctx context.Context) error {
 	if _, err := b.gauge.until(ctx, true, level); err != nil {
 		return err
 	}
-	err := b.phase(ctx, Before, func() error { return b.wait(ctx, b.Around) })
+	err := b.phase(Before, func() error { return b.wait(ctx, b.Around) })
 	if err == nil {
-		err = b.phase(ctx, Outage, func() error { return b.outage(ctx) })
+		err = b.phase(Outage, func() error { return b.outage(ctx) })
 	}
 	if err == nil {
-		err = b.phase(ctx, During, func() error {
+		err = b.phase(During, func() error {
 			last, err := b.gauge.look()
 			if err != nil {
 				return err
@@ -131,13 +131,13 @@ func (b *bout) phases(ctx context.Context) error {
 		})
 	}
 	if err == nil {
-		err = b.phase(ctx, After, func() error { return b.wait(ctx, b.Around) })
+		err = b.phase(After, func() error { return b.wait(ctx, b.Around) })
 	}
 	return err
 }
 
 // phase runs one and writes down what it cost.
-func (b *bout) phase(_ context.Context, name string, run func() error) error {
+func (b *bout) phase(name string, run func() error) error {
 	b.Say("%s", name)
 	w, err := b.watch(b.writer, b.local)
 	if err != nil {
