@@ -26,7 +26,7 @@ type appendGroup struct {
 
 	jobs    []appendJob
 	next    int     // the first job that is not decided
-	waiting int     // jobs that are not durable yet
+	waiting int     // jobs that are not written or durable yet
 	errs    []error // of waiting, by job; home reads it after through
 
 	reported bool // home: placed came
@@ -78,7 +78,7 @@ func (g *appendGroup) run() {
 		}
 		j.batch = nil
 	}
-	if g.acks != -1 {
+	if g.acks == 0 {
 		g.report(true)
 		return
 	}
@@ -94,7 +94,7 @@ func (g *appendGroup) run() {
 	g.report(false)
 }
 
-// await has the group told when job i is durable, or never will be.
+// await has the group told when job i is as safe as acks asks for, or never will be.
 func (g *appendGroup) await(i int) {
 	j := &g.jobs[i]
 	if j.err != nil {
@@ -112,7 +112,7 @@ func (g *appendGroup) await(i int) {
 			g.report(true)
 		}
 	}
-	if g.owner.broker.cfg.AckWritten {
+	if g.acks == 1 || g.owner.broker.cfg.AckWritten {
 		whenWritten(p, j.end, done)
 		return
 	}

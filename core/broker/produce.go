@@ -17,12 +17,13 @@ import (
 //
 // A request goes through three steps: check every batch here, on the
 // connection's loop; append, on the loops that own the partitions (append.go);
-// wait until what was appended is durable, if acks is all. The next request of
+// wait until what was appended is written, or durable if acks is all. The next request of
 // the connection begins when this one's appends are decided, so that the order
 // of appends is the order of sending; waiting for the disk holds nobody up.
 //
 //	acks=0   nothing is answered; an error closes the connection
-//	acks=1   answered after the append: what a crash of the machine can lose
+//	acks=1   answered when written: what a crash of the machine can lose, and a
+//	         crash of umbra cannot
 //	acks=-1  answered when fsynced
 //
 // Records of a compressed batch are unpacked to be checked, as in Kafka: small
@@ -209,7 +210,7 @@ func (p *produce) placed(g *appendGroup) {
 	if p.r.frame != nil {
 		p.r.release() // the logs have their copies
 	}
-	if p.open > 0 && p.m.Acks == -1 {
+	if p.open > 0 && p.m.Acks != 0 {
 		p.timer = p.r.loop.shard.After(time.Until(p.deadline), p.timedOut)
 	}
 }
@@ -233,7 +234,7 @@ func (p *produce) through(g *appendGroup, errs []error) {
 	}
 }
 
-// timedOut answers without the batches that are not durable in time. They may
+// timedOut answers without the batches that are not safe in time. They may
 // become so: that is what REQUEST_TIMED_OUT says.
 func (p *produce) timedOut() {
 	p.timer = nil

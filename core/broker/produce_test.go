@@ -289,10 +289,7 @@ func TestProduceInOrder(t *testing.T) {
 	big := strings.Repeat("0123456789", 20_000)
 	for range 4 { // connections land on different shards
 		w := n.dial(t)
-		first := make([]int64, 2)
-		for i := range first { // as the loop has it: what acks=1 acknowledged may not be published yet
-			n.on(t, "t", int32(i), func(p *shard.Partition) { first[i] = p.Log.EndOffset() })
-		}
+		first := []int64{n.end(t, "t", 0), n.end(t, "t", 1)}
 		var all []byte
 		const requests = 120
 		for i := range requests {
@@ -316,18 +313,26 @@ func TestProduceInOrder(t *testing.T) {
 	}
 }
 
+// What is acknowledged is written, so that only a crash of the machine can take it:
+// with acks=1 always, with acks=all when so configured.
 func TestProduceAckWritten(t *testing.T) {
-	n := start(t, rig{broker: broker.Config{AckWritten: true}})
+	ackWritten(t, broker.Config{}, 1)
+	ackWritten(t, broker.Config{AckWritten: true}, -1)
+}
+
+func ackWritten(t *testing.T, cfg broker.Config, acks int16) {
+	n := start(t, rig{broker: cfg})
 	n.topic(t, "t", 2, nil)
 	w := n.dial(t)
 	for i := range 20 {
-		p := w.produce(9, "t", int32(i%2), raw(t, batch.Builder{}, "a"))
+		resp := ask[kafkaproto.ProduceResponse](w, kafkaproto.KeyProduce, 9, produceReq(acks, "t", int32(i%2), raw(t, batch.Builder{}, "a")))
+		p := resp.Topics[0].Partitions[0]
 		if p.ErrorCode != 0 || p.BaseOffset != int64(i/2) {
 			t.Fatalf("%+v", p)
 		}
 		n.on(t, "t", int32(i%2), func(p *shard.Partition) {
 			if hw := p.HighWatermark(); hw != int64(i/2+1) {
-				t.Errorf("acknowledged offset %d, written are %d", i/2, hw)
+				t.Errorf("acks=%d: acknowledged offset %d, written are %d", acks, i/2, hw)
 			}
 		})
 	}
