@@ -75,11 +75,16 @@ func NewArena(cfg Config) (*Arena, error) {
 }
 
 // Alloc gives out a slab of at least n bytes with one reference. Owner only.
-// When it does not fit the budget even after empty extents of other classes were
-// handed back, a free slab of a larger class serves; without one, ErrBudget. A
-// small slab is what lets large ones come home (the copy of a log's last block
-// that ends its write), so it must not starve beside them.
-func (a *Arena) Alloc(n int) (*Slab, error) {
+// ErrBudget when it does not fit the budget even after empty extents of other
+// classes were handed back.
+func (a *Arena) Alloc(n int) (*Slab, error) { return a.alloc(n, false) }
+
+// AllocLarger is Alloc, but where that is refused a free slab of a larger class
+// serves. It is for what lets large slabs come home, such as the copy of a log's
+// last block that ends its write: it must not starve beside them. Owner only.
+func (a *Arena) AllocLarger(n int) (*Slab, error) { return a.alloc(n, true) }
+
+func (a *Arena) alloc(n int, larger bool) (*Slab, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("BUG: allocate slab of %d bytes", n))
 	}
@@ -97,7 +102,7 @@ func (a *Arena) Alloc(n int) (*Slab, error) {
 				return nil, err
 			}
 			want := c
-			if c = a.largerThan(c); c == jumboClass {
+			if c = a.largerThan(c); c == jumboClass || !larger {
 				a.limit.refused(a.classes[want].bytes)
 				return nil, err
 			}

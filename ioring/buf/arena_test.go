@@ -127,8 +127,8 @@ func TestBudget(t *testing.T) {
 	small.Release()
 }
 
-// A class that cannot grow any more takes what a larger one has free: large slabs
-// must not starve the small ones that let them come home.
+// Who asks for it gets what a larger class has free when his own cannot grow: large
+// slabs must not starve the small ones that let them come home.
 func TestALargerSlabServes(t *testing.T) {
 	a := newArena(t, Config{Budget: 8 << 20})
 	var large []*Slab
@@ -152,11 +152,14 @@ func TestALargerSlabServes(t *testing.T) {
 		}
 		large = append(large, s)
 	}
-	if _, err := a.Alloc(1); !errors.Is(err, ErrBudget) {
+	if _, err := a.AllocLarger(1); !errors.Is(err, ErrBudget) {
 		t.Fatalf("nothing is free: %v", err)
 	}
 	large[0].Release()
-	s, err := a.Alloc(1)
+	if _, err := a.Alloc(1); !errors.Is(err, ErrBudget) {
+		t.Fatalf("only a large slab is free: %v", err)
+	}
+	s, err := a.AllocLarger(1)
 	if err != nil || len(s.Bytes()) < 1<<20 {
 		t.Fatalf("a large slab is free: got %v", err)
 	}

@@ -26,15 +26,16 @@ func NewHot(limit int64) *Hot { return &Hot{limit: limit} }
 // Bytes is the size of the slabs in the list, unwritten ones included.
 func (h *Hot) Bytes() int64 { return h.bytes }
 
-// Unwritten is how many bytes the logs have taken in that are not on disk yet.
-// A log that failed, was closed, or takes back what a full disk has no room for
-// owes none: whoever waits for it to write would wait for ever.
+// Unwritten is how many bytes the logs have taken in by Commit that are not on disk
+// yet. Append has a bound of its own, each log's, and must not hold back those who
+// wait at this one. A log that failed, was closed, or takes back what a full disk
+// has no room for owes none: whoever waits for it to write would wait for ever.
 func (h *Hot) Unwritten() int64 { return h.unwritten }
 
 // account keeps h's sum right; it follows every change of what l owes.
 func (l *Log) account() {
 	owes := int64(0)
-	if l.failed == nil && !l.closed && !l.space.rollback {
+	if l.failed == nil && !l.closed && !l.space.rollback && !l.local {
 		owes = l.vend() - l.vwritten
 	}
 	if owes != l.owes { // Open runs away from the loop, and owes nothing
@@ -98,12 +99,16 @@ func (h *Hot) remove(p *piece) {
 	h.bytes -= int64(len(p.mem))
 }
 
-// alloc takes a slab, giving up hot ones when the arena is at its budget.
+// alloc takes a slab, giving up hot ones when the arena is at its budget, and a
+// larger one when that does not help.
 func (l *Log) alloc(n int) (*buf.Slab, error) {
 	for {
 		s, err := l.env.Arena.Alloc(n)
-		if err == nil || !errors.Is(err, buf.ErrBudget) || !l.env.Hot.evict() {
+		switch {
+		case !errors.Is(err, buf.ErrBudget):
 			return s, err
+		case !l.env.Hot.evict():
+			return l.env.Arena.AllocLarger(n)
 		}
 	}
 }
