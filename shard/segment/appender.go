@@ -132,9 +132,18 @@ func (l *Log) Release() {
 // and the second gets no memory, buf.ErrBudget may leave a part appended;
 // EndOffset tells.
 func (l *Log) Commit(term int64, skip int, heads []batch.Head) error {
+	l.local = false
+	return l.commitLast(term, skip, heads)
+}
+
+func (l *Log) commitLast(term int64, skip int, heads []batch.Head) error {
+	defer l.Release()
+	return l.commit(term, skip, heads)
+}
+
+// commit leaves the reservation, so that its memory stays where it is meanwhile.
+func (l *Log) commit(term int64, skip int, heads []batch.Head) error {
 	r := l.resv
-	l.resv = reservation{}
-	l.markDirty()
 	if err := l.Err(); err != nil {
 		return l.appendError(err)
 	}
@@ -168,6 +177,7 @@ func (l *Log) Commit(term int64, skip int, heads []batch.Head) error {
 // reservation is only exchanged for one of another size. After an error there is
 // no reservation; what Commit would have appended may be.
 func (l *Log) CommitMore(term int64, skip int, heads []batch.Head, keep, n int) ([]byte, error) {
+	l.local = false
 	r := l.resv
 	if r.p == nil {
 		panic("BUG: commit without a reservation")
@@ -180,15 +190,16 @@ func (l *Log) CommitMore(term int64, skip int, heads []batch.Head, keep, n int) 
 	if r.p.seg == nil { // the next reservation may take this memory back
 		kept = slices.Clone(kept)
 	}
-	if err := l.Commit(term, skip, heads); err != nil {
-		return nil, err
+	err := l.commit(term, skip, heads)
+	var mem []byte
+	if err == nil {
+		mem, err = l.reserve(n)
 	}
-	l.resv = r // so that the memory stays until it is copied
-	mem, err := l.reserve(n)
 	if err != nil {
 		l.Release()
 		return nil, err
 	}
+	l.markDirty()
 	copy(mem, kept)
 	return mem, nil
 }
@@ -256,7 +267,8 @@ func (l *Log) appendLocal(b batch.View, o AppendOptions) (int64, error) {
 		v.SetLogAppendTime(o.Now.UnixMilli())
 	}
 	l.one[0] = v.Head(0)
-	if err := l.Commit(o.Term, 0, l.one[:]); err != nil {
+	l.local = true
+	if err := l.commitLast(o.Term, 0, l.one[:]); err != nil {
 		return -1, err
 	}
 	return base, nil

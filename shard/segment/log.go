@@ -49,6 +49,7 @@ type Log struct {
 	vmark     int64 // position of written, the last batch boundary at or below vwritten
 	vdurable  int64
 	owes      int64 // bytes not on disk, as Hot knows it
+	local     bool  // it is Append that adds to the log
 	sync      syncing
 	waiters   []waiter
 	woken     []waiter // scratch

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"umbra/ioring"
-
 	"umbra/kafkaproto/crc32c"
 )
 

@@ -78,7 +78,8 @@ func TestCommitMore(t *testing.T) {
 	}
 }
 
-// What a log owes the disk is known, and a log that fails or closes owes nothing.
+// What was committed and not written is known; what was appended by a local producer
+// does not count, and a log that fails owes nothing.
 func TestUnwritten(t *testing.T) {
 	r := newRig(t, "pwrite", Config{})
 	r.open()
@@ -94,6 +95,15 @@ func TestUnwritten(t *testing.T) {
 		t.Errorf("written, and %d bytes are not", got)
 	}
 	if err := r.mirror(makeBatch(batchSpec{base: 3, records: 3, size: 500})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.log.Append(makeBatch(batchSpec{base: 6, records: 3, size: 500}), r.options()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.hot.Unwritten(); got != 0 {
+		t.Errorf("a local producer holds back others with %d bytes", got)
+	}
+	if err := r.mirror(makeBatch(batchSpec{base: 9, records: 3, size: 500})); err != nil {
 		t.Fatal(err)
 	}
 	r.log.fail(os.ErrInvalid)
