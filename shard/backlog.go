@@ -11,8 +11,8 @@ type backlogWait struct {
 	f     func()
 }
 
-// Unwritten is how many bytes the shard's logs have taken in that are not on disk
-// yet. Whoever feeds them from a source that can wait stops at a bound of its own:
+// Unwritten is how many bytes the shard's logs have taken in by Commit that are not
+// on disk yet. Whoever feeds them from a source that can wait stops at a bound of its own:
 // the source's bytes are better off in the network than here.
 func (s *Shard) Unwritten() int64 { return s.partitions.hot.Unwritten() }
 

@@ -101,12 +101,16 @@ func (c *Conn) Pause() {
 	}
 	c.paused = true
 	c.shard.stats.Pauses++
-	if c.shard.epfd >= 0 {
+	if c.shard.PausesInKernel() {
 		if err := setReading(c.shard.epfd, c.fd, false); err != nil {
 			c.Close(fmt.Errorf("pause reading: %w", err))
 		}
 	}
 }
+
+// PausesInKernel reports whether Pause reaches the kernel. Where it does not, a
+// paused connection that goes on receiving is closed.
+func (s *Shard) PausesInKernel() bool { return s.epfd >= 0 }
 
 // Resume goes on reading; what arrived in between is noticed.
 func (c *Conn) Resume() {
@@ -114,7 +118,7 @@ func (c *Conn) Resume() {
 		return
 	}
 	c.paused = false
-	if c.shard.epfd >= 0 {
+	if c.shard.PausesInKernel() {
 		if err := setReading(c.shard.epfd, c.fd, true); err != nil {
 			c.Close(fmt.Errorf("resume reading: %w", err))
 			return

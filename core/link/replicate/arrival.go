@@ -68,7 +68,7 @@ func (r *Replicator) stretchFull() bool {
 	return r.arrival.left > 0 && r.arrival.filled == len(r.arrival.reservation)
 }
 
-// abandon gives an unfinished reservation back; nothing of it was appended.
+// abandon gives an unfinished stretch back; nothing of it was appended.
 func (r *Replicator) abandon() {
 	if r.arrival.reservation != nil {
 		r.part.Log.Release()

@@ -7,10 +7,12 @@ import "umbra/shard"
 // nothing here: memory is bounded, lag is not.
 const backlogMax = 16 << 20
 
-// relieve stops reading while the disk is behind.
+// relieve stops reading while the disk is behind. Where the kernel cannot be told
+// to hold the bytes back, the logs' own bounds do: what comes beyond is thrown away
+// and fetched again.
 func (f *Fetcher) relieve() {
 	c := f.conn
-	if c == nil || c.Paused() || f.shard.Unwritten() < backlogMax {
+	if c == nil || c.Paused() || f.shard.Unwritten() < backlogMax || !f.shard.PausesInKernel() {
 		return
 	}
 	c.Pause()
