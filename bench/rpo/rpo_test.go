@@ -274,9 +274,6 @@ func TestJudge(t *testing.T) {
 
 // The whole of the first half, against a real umbra and a synthetic source.
 func TestRunSynthetic(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds and runs umbra")
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	binary, err := umbra.Build(ctx, t.TempDir())
