@@ -55,9 +55,9 @@ type Interval struct {
 	Consumed  int64 // records read by all readers
 	Backlog   int64 // records published and not read yet, at the end
 
-	Publish      *hdrhistogram.Histogram // from sending to the acknowledgement
+	Publish      *hdrhistogram.Histogram // from sending, or from when it was due, to the acknowledgement
 	PublishDelay *hdrhistogram.Histogram // of the generator behind its timetable
-	EndToEnd     *hdrhistogram.Histogram // from publishing to readable
+	EndToEnd     *hdrhistogram.Histogram // from publishing, or from when it was due, to readable
 }
 
 // NewOpenMessaging begins a result.
@@ -71,16 +71,21 @@ func NewOpenMessaging(l Load) *OpenMessaging {
 	return o
 }
 
-// Add appends an interval. One without a length is left out.
+// Add appends an interval. One without a length is left out, and so are the rates of
+// a side, producers or consumers, that the load does not have.
 func (o *OpenMessaging) Add(i Interval) {
 	seconds := i.Length.Seconds()
 	if seconds <= 0 {
 		return
 	}
-	o.PublishRate = append(o.PublishRate, float64(i.Published)/seconds)
-	o.PublishErrorRate = append(o.PublishErrorRate, float64(i.Failed)/seconds)
-	o.ConsumeRate = append(o.ConsumeRate, float64(i.Consumed)/seconds)
-	o.Backlog = append(o.Backlog, i.Backlog)
+	if o.ProducersPerTopic > 0 {
+		o.PublishRate = append(o.PublishRate, float64(i.Published)/seconds)
+		o.PublishErrorRate = append(o.PublishErrorRate, float64(i.Failed)/seconds)
+	}
+	if o.ConsumersPerTopic > 0 {
+		o.ConsumeRate = append(o.ConsumeRate, float64(i.Consumed)/seconds)
+		o.Backlog = append(o.Backlog, i.Backlog)
+	}
 	for n, h := range []*hdrhistogram.Histogram{i.Publish, i.PublishDelay, i.EndToEnd} {
 		if h != nil {
 			o.series()[n].add(h)

@@ -36,7 +36,7 @@ type tails map[*system]map[int]string
 
 func (t tails) measure(ctx context.Context, r *run, s *system, c cell) (out Sample, err error) {
 	j := r.job(s, load.Tail, c)
-	j.Partitions = max(r.Partitions, c.conns)
+	j.Partitions = r.tailPartitions(c.conns)
 	if t[s] == nil {
 		t[s] = map[int]string{}
 	}

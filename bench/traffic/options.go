@@ -99,6 +99,10 @@ func (o Options) cells() []cell {
 	return out
 }
 
+// tailPartitions is how many partitions there are where readers wait at the end: each
+// has one to itself.
+func (o Options) tailPartitions(conns int) int { return max(o.Partitions, conns) }
+
 // promises says what each system's acknowledgement means.
 func promises() [][2]string {
 	return [][2]string{

@@ -42,11 +42,13 @@ type Sample struct {
 	Late      delay.Summary  `json:"late"`      // of the generator behind its timetable
 	Histogram load.Histogram `json:"histogram"` // of Latency, where that is what is measured: at a fixed rate
 	Window    measure.Window `json:"window"`
+
+	result load.Result // what all this was worked out from, for OpenMessaging
 }
 
 // newSample works out the rates; process is the broker's name in the window.
 func newSample(process string, r load.Result, w measure.Window) Sample {
-	s := Sample{Bytes: r.Bytes, Batches: r.Batches, Latency: r.Latency.Summary(), Late: r.Late.Summary(), Histogram: r.Latency, Window: w}
+	s := Sample{Bytes: r.Bytes, Batches: r.Batches, Latency: r.Latency.Summary(), Late: r.Late.Summary(), Histogram: r.Latency, Window: w, result: r}
 	if gib := float64(r.Bytes) / (1 << 30); gib > 0 && r.Wall > 0 {
 		s.GiBps = gib / r.Wall.Seconds()
 		s.Cost = w.CPU[process].Seconds() / gib

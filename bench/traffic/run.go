@@ -54,6 +54,7 @@ func Run(ctx context.Context, o Options, p progress.Line) (*Report, error) {
 	out.Umbra = strings.Join(r.about, "; ")
 	out.Seconds = time.Since(started).Seconds()
 	out.settle()
+	out.openMessaging(o)
 	out.remark(o)
 	return out, errors.Join(err, os.RemoveAll(dir))
 }

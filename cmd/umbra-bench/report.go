@@ -46,7 +46,7 @@ by a Chromium, which has to be installed for it.`,
 	fs.BoolVar(&f.markdown, "markdown", false, "print the table in Markdown")
 	fs.StringVar(&f.readme, "readme", "", "put the table into this Markdown file, between its marks")
 	fs.BoolVar(&f.all, "all", false, "figures without a target too")
-	fs.StringVar(&f.omb, "openmessaging", "", "write the results that the OpenMessaging Benchmark's tools read into this folder")
+	fs.StringVar(&f.omb, "openmessaging", "", "write what produce and consume found into this folder, as files that the OpenMessaging Benchmark's tools read")
 	return cmd
 }
 

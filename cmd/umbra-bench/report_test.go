@@ -1,16 +1,22 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"umbra/bench/catchup"
 	"umbra/bench/link"
 	"umbra/bench/peers"
 	"umbra/bench/report"
 	"umbra/bench/rpo"
+	"umbra/bench/traffic"
 )
 
 func readFile(t *testing.T, file string) string {
@@ -84,7 +90,13 @@ func TestReportWithoutABrowser(t *testing.T) {
 
 func TestReportOpenMessaging(t *testing.T) {
 	file, dir := filepath.Join(t.TempDir(), "produce.json"), filepath.Join(t.TempDir(), "omb")
-	o := report.NewOpenMessaging(report.Load{Workload: "1 topic / 10", Driver: "umbra"})
+	o := report.NewOpenMessaging(report.Load{Workload: "1 topic / 10", Driver: "umbra", MessageSize: 1024, Topics: 1, Partitions: 10, Producers: 4})
+	h := hdrhistogram.New(1, 1e6, 3)
+	if err := h.RecordValue(1500); err != nil {
+		t.Fatal(err)
+	}
+	o.Add(report.Interval{Length: 2 * time.Second, Published: 1000, Publish: h})
+	o.Finish(h, nil, nil)
 	if err := report.Write(file, report.Document{Head: report.Head{Schema: "umbra-bench/produce/1"}, OpenMessaging: []*report.OpenMessaging{o, o}}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +104,16 @@ func TestReportOpenMessaging(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"produce-1-topic---10-umbra-1.json", "produce-1-topic---10-umbra-2.json"} {
-		if text := readFile(t, filepath.Join(dir, name)); !strings.Contains(text, `"driver": "umbra"`) {
-			t.Errorf("%s: %s", name, text)
+		got := map[string]any{}
+		if err := json.Unmarshal([]byte(readFile(t, filepath.Join(dir, name))), &got); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]any{"workload": "1 topic / 10", "driver": "umbra", "messageSize": 1024.0, "partitions": 10.0, "producersPerTopic": 4.0,
+			"publishRate": []any{500.0}, "publishLatency99pct": []any{1.5}, "aggregatedPublishLatencyMax": 1.5, "aggregatedPublishLatencyQuantiles": map[string]any{"100": 1.5},
+			"consumeRate": []any{}, "endToEndLatency99pct": []any{}, "publishDelayLatencyMax": []any{}} {
+			if !reflect.DeepEqual(got[key], want) {
+				t.Errorf("%s: %s is %v, want %v", name, key, got[key], want)
+			}
 		}
 	}
 	if _, _, err := umbraBench(t, "report", reportFile(t, "umbra-bench/link/1", 2), "--openmessaging", dir); err == nil {
@@ -127,7 +147,7 @@ func TestRunScriptKnowsEveryBench(t *testing.T) {
 
 // What the benches write now can be read.
 func TestSchemasAreKnown(t *testing.T) {
-	for _, schema := range []string{catchup.Schema, link.Schema, peers.Schema, rpo.Schema} {
+	for _, schema := range []string{catchup.Schema, link.Schema, peers.Schema, rpo.Schema, traffic.Produce.Schema(), traffic.Consume.Schema(), soakSchema} {
 		if _, _, err := report.Read(reportFile(t, schema, 1)); err != nil {
 			t.Error(err)
 		}

@@ -45,6 +45,9 @@ func (h Histogram) Count() int64 {
 	return h.h.TotalCount()
 }
 
+// HDR is what is inside, in microseconds, borrowed; nil for an empty one.
+func (h Histogram) HDR() *hdrhistogram.Histogram { return h.h }
+
 // At is the q-th quantile, 0 to 1, in milliseconds; 0 of an empty one.
 func (h Histogram) At(q float64) float64 {
 	if h.Count() == 0 {

@@ -88,7 +88,8 @@ func (j Job) partitionsOf(i int) []int32 {
 // Result is what a load came to.
 type Result struct {
 	Batches int64         `json:"batches,omitempty"`
-	Bytes   int64         `json:"bytes"` // of record batches, acknowledged or read
+	Bytes   int64         `json:"bytes"`             // of record batches, acknowledged or read
+	Records int64         `json:"records,omitempty"` // of Read: in the shares; Bytes counts what lies around their ends too
 	Wall    time.Duration `json:"wall_ns"`
 	Latency Histogram     `json:"latency"`
 	Acked   Histogram     `json:"acked"` // of Tail: due until acknowledged

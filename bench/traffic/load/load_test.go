@@ -243,12 +243,13 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	records := s.TotalBytes() / int64(s.BatchBytes()) * s.BatchRecords()
 	for _, conns := range []int{1, 2, 3, 8} {
 		j := Job{Kind: Read, Addr: s.Addr(), Topic: "load", Partitions: 3, Conns: conns, Chunk: 5000}
 		r, err := serve(t, j, false)
 		// What lies around the ends of shares is read twice.
-		if extra := int64(max(0, conns-3)) * 2 * 5000; err != nil || r.Bytes < s.TotalBytes() || r.Bytes > s.TotalBytes()+extra {
-			t.Errorf("%d readers: read %d bytes of %d, %v", conns, r.Bytes, s.TotalBytes(), err)
+		if extra := int64(max(0, conns-3)) * 2 * 5000; err != nil || r.Bytes < s.TotalBytes() || r.Bytes > s.TotalBytes()+extra || r.Records != records {
+			t.Errorf("%d readers: read %d bytes of %d, %d records of %d, %v", conns, r.Bytes, s.TotalBytes(), r.Records, records, err)
 		}
 	}
 }

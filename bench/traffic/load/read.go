@@ -71,8 +71,11 @@ func readAll(readers []*plain.Reader, shares [][]share, into *ledger) {
 	wg.Wait()
 	into.mu.Lock()
 	defer into.mu.Unlock()
-	for _, r := range readers {
+	for i, r := range readers {
 		into.out.Bytes += r.Total.Bytes
+		for _, s := range shares[i] {
+			into.out.Records += s.end - s.start
+		}
 	}
 }
 
