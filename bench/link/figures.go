@@ -1,9 +1,7 @@
 package link
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"umbra/bench/report"
 )
@@ -143,8 +141,8 @@ func (r *Report) find(source, engine, cell string) *Case {
 	return nil
 }
 
-// beside is what umbra spends on a GiB of one case for each second on another,
-// sorted: of the rounds in which both were undisturbed, or of all.
+// beside is what umbra spends on a GiB of one case for each second on another: of the
+// rounds in which both were undisturbed, or of all.
 func beside(a, b *Case) (ratios []float64, dirty bool) {
 	var all []float64
 	for i := range min(len(a.Rounds), len(b.Rounds)) {
@@ -160,16 +158,13 @@ func beside(a, b *Case) (ratios []float64, dirty bool) {
 	if len(ratios) < enough(len(all)) || len(ratios) == 0 {
 		ratios, dirty = all, true
 	}
-	slices.Sort(ratios)
 	return ratios, dirty
 }
 
-// figure makes one of sorted values; target 0 is none.
-func figure(name, unit, better string, target float64, sorted []float64, dirty bool) report.Figure {
-	f := report.Figure{Name: name, Unit: unit, Better: better, Samples: len(sorted), Dirty: dirty}
-	if n := len(sorted); n > 0 {
-		f.Value, f.Low, f.High = (sorted[(n-1)/2]+sorted[n/2])/2, sorted[0], sorted[n-1]
-	}
+// figure makes one of values; target 0 is none.
+func figure(name, unit, better string, target float64, values []float64, dirty bool) report.Figure {
+	f := report.Figure{Name: name, Unit: unit, Better: better, Samples: len(values), Dirty: dirty}
+	f.Value, f.Low, f.High = report.Median(values)
 	if target != 0 {
 		f.Target = &target
 	}
@@ -185,9 +180,9 @@ func (v *Vitals) figures() []report.Figure {
 		{Name: path + "scheduling_wait_p99_ms", Unit: "ms", Better: report.Less, Value: v.Waits.P99, Samples: int(v.Waits.Count)},
 	}
 	if len(v.Loops) > 0 {
-		lags := slices.SortedFunc(slices.Values(v.Loops), cmp.Compare)
-		for i := range lags {
-			lags[i] *= 1000
+		lags := make([]float64, len(v.Loops))
+		for i, s := range v.Loops {
+			lags[i] = 1000 * s
 		}
 		out = append(out, figure(path+"loop_lag_ms", "ms", report.Less, 0, lags, false))
 	}

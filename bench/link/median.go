@@ -1,6 +1,6 @@
 package link
 
-import "slices"
+import "umbra/bench/report"
 
 // Median is the middle of a case's rounds, figure by figure. The ratio is the
 // median of the pairs' ratios, not the ratio of the medians.
@@ -38,12 +38,10 @@ func (c *Case) Settle() {
 	take, m.Clean, m.Dirty = c.taken()
 	m.Rounds = len(take)
 	of := func(f func(*Round) float64) float64 {
-		v := values(take, f)
-		n := len(v)
-		return (v[(n-1)/2] + v[n/2]) / 2
+		v, _, _ := report.Median(values(take, f))
+		return v
 	}
-	ratios := values(take, (*Round).Ratio)
-	m.Ratio, m.LowRatio, m.HighRatio = of((*Round).Ratio), ratios[0], ratios[len(ratios)-1]
+	m.Ratio, m.LowRatio, m.HighRatio = report.Median(values(take, (*Round).Ratio))
 	figures := func(side func(*Round) *Sample) Figures {
 		return Figures{
 			GiBps:  of(func(r *Round) float64 { return side(r).GiBps }),
@@ -72,12 +70,11 @@ func (c *Case) taken() (take []Round, clean int, dirty bool) {
 	return take, clean, false
 }
 
-// values is one figure of every round, sorted.
+// values is one figure of every round.
 func values(rounds []Round, f func(*Round) float64) []float64 {
 	out := make([]float64, len(rounds))
 	for i := range rounds {
 		out[i] = f(&rounds[i])
 	}
-	slices.Sort(out)
 	return out
 }

@@ -158,8 +158,8 @@ func (v *Vitals) String() string {
 	s := fmt.Sprintf("umbra with %s: %d stops of the world, half within %.2f ms, 99 %% within %.2f, the longest within %.2f",
 		v.Engine, v.Pauses.Count, v.Pauses.P50, v.Pauses.P99, v.Pauses.Max)
 	if n := len(v.Loops); n > 0 {
-		lags := slices.Sorted(slices.Values(v.Loops))
-		s += fmt.Sprintf("; a busy loop answered %d probes within %.2f ms at the median and %.2f at worst", n, 1000*lags[n/2], 1000*lags[n-1])
+		half, _, worst := report.Median(v.Loops)
+		s += fmt.Sprintf("; a busy loop answered %d probes within %.2f ms at the median and %.2f at worst", n, 1000*half, 1000*worst)
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -100,15 +101,7 @@ func histogram(begin, end map[string]float64, name string) Histogram {
 			buckets = append(buckets, bucket{bound, count - begin[series]})
 		}
 	}
-	slices.SortFunc(buckets, func(a, b bucket) int {
-		switch {
-		case a.bound < b.bound:
-			return -1
-		case a.bound > b.bound:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(buckets, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
 	if len(buckets) == 0 {
 		return Histogram{}
 	}

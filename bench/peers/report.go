@@ -2,7 +2,6 @@ package peers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"umbra/bench/delay"
@@ -94,15 +93,10 @@ func figure(name, unit, better string, v []float64, clean []bool) report.Figure 
 	}
 	f := report.Figure{Name: "peers/" + name, Unit: unit, Better: better}
 	if 2*len(take) < len(v) {
-		take, f.Dirty = slices.Clone(v), true
+		take, f.Dirty = v, true
 	}
 	f.Samples = len(take)
-	if len(take) == 0 {
-		return f
-	}
-	slices.Sort(take)
-	n := len(take)
-	f.Value, f.Low, f.High = (take[(n-1)/2]+take[n/2])/2, take[0], take[n-1]
+	f.Value, f.Low, f.High = report.Median(take)
 	return f
 }
 

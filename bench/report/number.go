@@ -2,11 +2,22 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 )
+
+// Median is the median of values, which it borrows, and their ends; all 0 of none.
+func Median(values []float64) (median, low, high float64) {
+	n := len(values)
+	if n == 0 {
+		return 0, 0, 0
+	}
+	s := slices.Sorted(slices.Values(values))
+	return (s[(n-1)/2] + s[n/2]) / 2, s[0], s[n-1]
+}
 
 // Number is v for a person: three digits that count, never an exponent, thousands
 // set apart by commas; a whole number is shown as one.

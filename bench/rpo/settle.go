@@ -1,11 +1,13 @@
 package rpo
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"umbra/bench/delay"
+	"umbra/bench/report"
 )
 
 // take is the rounds that count: the clean ones, or all where fewer than half are.
@@ -28,18 +30,8 @@ func (c *Case) middle() *Round {
 	if len(rounds) == 0 {
 		return nil
 	}
-	slices.SortFunc(rounds, func(a, b *Round) int { return compare(a.Shadow.P99, b.Shadow.P99) })
+	slices.SortFunc(rounds, func(a, b *Round) int { return cmp.Compare(a.Shadow.P99, b.Shadow.P99) })
 	return rounds[(len(rounds)-1)/2]
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // merged is one side of all rounds that count.
@@ -62,10 +54,7 @@ type spread struct {
 }
 
 func spreadOf(values []float64) spread {
-	if len(values) == 0 {
-		return spread{}
-	}
-	s := slices.Sorted(slices.Values(values))
-	n := len(s)
-	return spread{(s[(n-1)/2] + s[n/2]) / 2, s[0], s[n-1], n}
+	s := spread{n: len(values)}
+	s.median, s.low, s.high = report.Median(values)
+	return s
 }
