@@ -40,6 +40,9 @@ type Backend interface {
 	// Failover runs to its end. The server fills in who asked and seals the
 	// receipt, unless it is sealed already.
 	Failover(ctx context.Context, link string, req api.Failover, call Call) (*api.Receipt, error)
+	// Receipt is that of a failover that has ended, or with "" of the latest of the
+	// link, which may be gone. The server seals it.
+	Receipt(ctx context.Context, link, operation string) (*api.Receipt, error)
 	// Verify compares with the source and runs to its end.
 	Verify(ctx context.Context, link string, req api.Verify, call Call) (*api.VerifyReport, error)
 }

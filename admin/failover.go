@@ -12,6 +12,7 @@ func (s *Server) failoverRoutes() []route {
 	return []route{
 		{http.MethodGet, "/v1/links/{link}/failover", s.planFailover},
 		{http.MethodPost, "/v1/links/{link}/failover", s.failover},
+		{http.MethodGet, "/v1/links/{link}/receipt", s.getReceipt},
 	}
 }
 
@@ -54,6 +55,16 @@ func (s *Server) failover(r *request) (any, error) {
 		}
 		return func(op *api.Operation) { op.Receipt = receipt }, nil
 	})
+}
+
+// getReceipt answers GET .../receipt?operation=ID: the stored receipt of that
+// failover, or of the latest.
+func (s *Server) getReceipt(r *request) (any, error) {
+	receipt, err := s.backend.Receipt(r.ctx, r.PathValue("link"), r.query("operation"))
+	if err != nil {
+		return nil, err
+	}
+	return receipt, receipt.Seal()
 }
 
 // begin starts an operation and answers 202 with it. The Idempotency-Key

@@ -109,6 +109,10 @@ func (f *fake) Failover(ctx context.Context, link string, req api.Failover, call
 	return f.failover(ctx, call)
 }
 
+func (f *fake) Receipt(_ context.Context, link, operation string) (*api.Receipt, error) {
+	return &api.Receipt{Version: api.ReceiptVersion, Link: link, Operation: operation}, f.known(link)
+}
+
 func (f *fake) Verify(ctx context.Context, link string, req api.Verify, call Call) (*api.VerifyReport, error) {
 	f.note("verify " + link)
 	return f.verify(ctx, call)

@@ -30,7 +30,7 @@ func (s *Server) getOperation(r *request) (any, error) {
 	op, ok := s.operations.wait(ctx, r.PathValue("id"), after)
 	if !ok {
 		return nil, api.NewProblem(api.CodeNotFound, "operation "+r.PathValue("id")+" is not known",
-			"operations are forgotten when the daemon restarts, and the oldest when there are many", "look at the link's status")
+			"operations are forgotten when the daemon restarts, and the oldest when there are many", "look at the link's status; of a failover that has ended: umbra receipt LINK")
 	}
 	return &op, nil
 }

@@ -109,6 +109,9 @@ func TestDocumentsOverTheSocket(t *testing.T) {
 	if plan, err := c.PlanFailover(ctx, "dr", nil); err != nil || plan.Link != "dr" {
 		t.Errorf("plan: %+v %v", plan, err)
 	}
+	if r, err := c.Receipt(ctx, "dr", "op-1"); err != nil || r.Operation != "op-1" || r.SHA256 == "" {
+		t.Errorf("receipt: %+v %v", r, err)
+	}
 }
 
 func TestLinkChanges(t *testing.T) {
@@ -191,6 +194,7 @@ func TestProblems(t *testing.T) {
 	f("POST", "/v1/links", `{"name":`, 400, api.CodeInvalid)
 	f("POST", "/v1/links", `{"name":"`+strings.Repeat("x", bodyBytesMax)+`"}`, 413, api.CodeTooLarge)
 	f("POST", "/v1/links/other/failover", "", 404, api.CodeNotFound)
+	f("GET", "/v1/links/other/receipt", "", 404, api.CodeNotFound)
 	f("POST", "/v1/links/other/verify", "", 404, api.CodeNotFound)
 }
 

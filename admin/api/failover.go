@@ -66,23 +66,26 @@ const ReceiptVersion = 1
 // missing, and what was done. Seal makes it tamper-evident.
 type Receipt struct {
 	Meta
-	Version         int            `json:"version"` // ReceiptVersion
-	Umbra           string         `json:"umbra"`   // version of the daemon
-	Operation       string         `json:"operation"`
-	Link            string         `json:"link"`
-	ClusterID       string         `json:"cluster_id"` // of the shadow
-	Outcome         string         `json:"outcome"`
-	RequestedBy     Caller         `json:"requested_by"`
-	StartedAt       time.Time      `json:"started_at"`
-	FinishedAt      time.Time      `json:"finished_at"`
-	Seconds         float64        `json:"seconds"`
-	Phases          []Phase        `json:"phases"`
-	Source          Source         `json:"source"`
-	EstimatedLoss   Lag            `json:"estimated_loss"`
-	ProducerIDFloor int64          `json:"producer_id_floor"` // every id given out from now on is at or above it
-	Topics          []ReceiptTopic `json:"topics"`
-	Bootstrap       []string       `json:"bootstrap,omitempty"` // where clients go
-	SHA256          string         `json:"receipt_sha256"`      // see Seal
+	Version       int       `json:"version"` // ReceiptVersion
+	Umbra         string    `json:"umbra"`   // version of the daemon
+	Operation     string    `json:"operation"`
+	Link          string    `json:"link"`
+	ClusterID     string    `json:"cluster_id"` // of the shadow
+	Outcome       string    `json:"outcome"`
+	RequestedBy   Caller    `json:"requested_by"`
+	StartedAt     time.Time `json:"started_at"`
+	FinishedAt    time.Time `json:"finished_at"`
+	Seconds       float64   `json:"seconds"`
+	Phases        []Phase   `json:"phases"`
+	Source        Source    `json:"source"`
+	EstimatedLoss Lag       `json:"estimated_loss"`
+	// PartitionsLeftOut says of a stored receipt that it had too many partitions
+	// for what was found of each to be kept.
+	PartitionsLeftOut bool           `json:"partitions_left_out,omitempty"`
+	ProducerIDFloor   int64          `json:"producer_id_floor"` // every id given out from now on is at or above it
+	Topics            []ReceiptTopic `json:"topics"`
+	Bootstrap         []string       `json:"bootstrap,omitempty"` // where clients go
+	SHA256            string         `json:"receipt_sha256"`      // see Seal
 }
 
 // Caller is who asked, by the credentials of the socket.

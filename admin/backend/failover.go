@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +22,7 @@ func (b *Backend) PlanFailover(ctx context.Context, name string, req api.Failove
 	if err != nil {
 		return nil, err
 	}
-	p := &api.FailoverPlan{Now: st.At, Link: name, Source: sourceDoc(st), Bootstrap: b.bootstrap()}
+	p := &api.FailoverPlan{Now: st.At, Link: name, Source: sourceDoc(st.Source()), Bootstrap: b.bootstrap()}
 	var lags []link.Lag
 	named := map[string]bool{}
 	for _, t := range st.Topics {
@@ -92,7 +93,7 @@ func (b *Backend) Failover(ctx context.Context, name string, req api.Failover, c
 		return nil, api.NotFound("link", name, "umbra link list")
 	}
 	r, err := l.Failover(ctx, link.FailoverRequest{Topics: req.Topics, Operation: call.Operation,
-		By: link.Caller{UID: call.Caller.UID, GID: call.Caller.GID, PID: call.Caller.PID},
+		By: spec.Caller{UID: call.Caller.UID, GID: call.Caller.GID, PID: call.Caller.PID},
 		Progress: func(step spec.FailoverStep, done, total int) {
 			state := api.StepRunning
 			if done == total {
@@ -103,9 +104,21 @@ func (b *Backend) Failover(ctx context.Context, name string, req api.Failover, c
 	if err != nil {
 		return nil, problem("fail over link "+name, err)
 	}
-	doc := b.receiptDoc(r)
-	doc.RequestedBy = call.Caller
-	return doc, nil
+	return b.receiptDoc(r), nil
+}
+
+// Receipt is the stored receipt of a failover, as it was given when it ended.
+func (b *Backend) Receipt(ctx context.Context, name, operation string) (*api.Receipt, error) {
+	r, err := b.Manager.Receipt(ctx, name, operation)
+	switch {
+	case errors.Is(err, link.ErrNotFound) && operation != "":
+		return nil, api.NotFound("receipt of link "+name, operation, "umbra receipt "+name)
+	case errors.Is(err, link.ErrNotFound):
+		return nil, api.NotFound("receipt of link", name, "umbra link list")
+	case err != nil:
+		return nil, problem("read the receipt of link "+name, err)
+	}
+	return b.receiptDoc(r), nil
 }
 
 func stepName(s spec.FailoverStep) string {
@@ -128,8 +141,9 @@ func stepName(s spec.FailoverStep) string {
 
 func (b *Backend) receiptDoc(r *link.Receipt) *api.Receipt {
 	doc := &api.Receipt{Version: api.ReceiptVersion, Umbra: r.Umbra, Operation: r.Operation, Link: r.Link, ClusterID: r.ClusterID,
+		RequestedBy: api.Caller{UID: r.By.UID, GID: r.By.GID, PID: r.By.PID}, PartitionsLeftOut: r.RowsLeftOut,
 		Outcome: api.OutcomeFailedOver, StartedAt: r.Started, FinishedAt: r.Finished, Seconds: r.Finished.Sub(r.Started).Seconds(),
-		Source: sourceDoc(r.Status), EstimatedLoss: lagDoc(r.Loss), ProducerIDFloor: r.ProducerIDFloor, Bootstrap: b.bootstrap()}
+		Source: sourceDoc(r.Source), EstimatedLoss: lagDoc(r.Loss), ProducerIDFloor: r.ProducerIDFloor, Bootstrap: b.bootstrap()}
 	if r.Partial() {
 		doc.Outcome = api.OutcomePartial
 	}
@@ -141,9 +155,9 @@ func (b *Backend) receiptDoc(r *link.Receipt) *api.Receipt {
 }
 
 func receiptTopicDoc(t link.ReceiptTopic) api.ReceiptTopic {
-	doc := api.ReceiptTopic{Topic: t.Topic.Name, TopicID: t.Topic.ID.String(), StateBefore: t.Before.String(), State: t.Topic.Shadow.State.String(), ReasonBefore: reasonDoc(t.Reason), Loss: lagDoc(t.Loss)}
-	if t.Err != nil {
-		doc.Reason = &api.Reason{Code: "failover_failed", Detail: t.Err.Error(), Next: "mend the cause and run the failover again: topics that are done stay done"}
+	doc := api.ReceiptTopic{Topic: t.Topic, TopicID: t.ID.String(), StateBefore: t.Before.String(), State: t.State.String(), ReasonBefore: reasonDoc(t.Reason), Loss: lagDoc(t.Loss)}
+	if t.Failure != "" {
+		doc.Reason = &api.Reason{Code: "failover_failed", Detail: t.Failure, Next: "mend the cause and run the failover again: topics that are done stay done"}
 	}
 	doc.Partitions = each(t.Partitions, func(p link.ReceiptPartition) api.ReceiptPartition {
 		return api.ReceiptPartition{Partition: p.Partition, StartOffset: p.LogStart, FinalOffset: p.LogEnd, EndOffset: p.End, SourceEndOffset: known(p.SourceEnd),

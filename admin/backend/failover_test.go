@@ -58,20 +58,18 @@ func TestStepNames(t *testing.T) {
 
 func TestReceiptHasEverything(t *testing.T) {
 	id := kafkaproto.NewTopicID()
-	name := &metadata.Topic{Name: "orders", ID: id, Shadow: &metadata.Shadow{State: spec.FailedOver}}
-	stuck := &metadata.Topic{Name: "stuck", Shadow: &metadata.Shadow{State: spec.FailingOver}}
 	loss := link.Lag{Records: 5, Bound: link.AtLeast, AsOf: at(1)}
 	b := &Backend{Info: api.BrokerInfo{Advertise: "dr:9092"}}
 	r := &link.Receipt{Umbra: "v", Operation: "op", Link: "dr", ClusterID: "here", Started: at(1), Finished: at(4), ProducerIDFloor: 42, Loss: loss,
 		Phases: []link.Phase{{Name: "fence", Seconds: 0.5}},
-		Status: &link.Status{Link: &spec.Link{}, ClusterID: "there"},
-		Topics: []link.ReceiptTopic{{Topic: name, Before: spec.Faulted, Reason: spec.Reason{Code: spec.SourceUnreachable}, Loss: loss, Partitions: []link.ReceiptPartition{
+		By:     spec.Caller{UID: 3, GID: 4, PID: 5}, Source: link.SourceStatus{ClusterID: "there"},
+		Topics: []link.ReceiptTopic{{Topic: "orders", ID: id, State: spec.FailedOver, Before: spec.Faulted, Reason: spec.Reason{Code: spec.SourceUnreachable}, Loss: loss, Partitions: []link.ReceiptPartition{
 			{FinalPartition: spec.FinalPartition{Partition: 1, LogStart: 2, LogEnd: 9, SourceEnd: -1, LeaderEpoch: 3}, End: 10, EpochAfter: 4, Loss: loss,
 				Aborted: []link.AbortedTxn{{ProducerID: 7, ProducerEpoch: 1, FirstOffset: 5, MarkerOffset: 9}},
 				Gaps:    []spec.GapRecord{{Topic: "orders", From: 0, To: 2}}, Cuts: []spec.CutRecord{{Topic: "orders", File: "f"}}}}}}}
 	doc := b.receiptDoc(r)
 	if doc.Outcome != api.OutcomeFailedOver || doc.Version != api.ReceiptVersion || doc.Umbra != "v" || doc.Operation != "op" || doc.Link != "dr" || doc.ClusterID != "here" ||
-		doc.Seconds != 3 || doc.Source.ClusterID != "there" || doc.ProducerIDFloor != 42 || doc.EstimatedLoss != lagDoc(loss) ||
+		doc.Seconds != 3 || doc.RequestedBy != (api.Caller{UID: 3, GID: 4, PID: 5}) || doc.Source.ClusterID != "there" || doc.ProducerIDFloor != 42 || doc.EstimatedLoss != lagDoc(loss) ||
 		!reflect.DeepEqual(doc.Bootstrap, []string{"dr:9092"}) || !reflect.DeepEqual(doc.Phases, []api.Phase{{Name: "fence", Seconds: 0.5}}) {
 		t.Errorf("%+v", doc)
 	}
@@ -85,7 +83,7 @@ func TestReceiptHasEverything(t *testing.T) {
 		t.Errorf("%+v", topic.Partitions)
 	}
 
-	r.Topics = append(r.Topics, link.ReceiptTopic{Topic: stuck, Before: spec.Active, Err: errors.New("disk full")})
+	r.Topics = append(r.Topics, link.ReceiptTopic{Topic: "stuck", State: spec.FailingOver, Before: spec.Active, Failure: "disk full"})
 	doc = b.receiptDoc(r)
 	if doc.Outcome != api.OutcomePartial || doc.Topics[0].Reason != nil || doc.Topics[1].Reason == nil || doc.Topics[1].Reason.Detail != "disk full" || doc.Topics[1].State != api.StateFailingOver {
 		t.Errorf("%s: %+v", doc.Outcome, doc.Topics)

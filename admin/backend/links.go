@@ -34,7 +34,7 @@ func (b *Backend) status(ctx context.Context, name string) (*link.Status, error)
 }
 
 func summary(st *link.Status) api.LinkSummary {
-	s := api.LinkSummary{Name: st.Link.Name, Reason: reasonDoc(st.Link.Reason), Source: sourceDoc(st), Lag: lagDoc(st.Lag),
+	s := api.LinkSummary{Name: st.Link.Name, Reason: reasonDoc(st.Link.Reason), Source: sourceDoc(st.Source()), Lag: lagDoc(st.Lag),
 		RPO: rpoDoc(st.Lag, st.Link.Options.RPOTarget), Topics: len(st.Topics), TopicsByState: map[string]int{},
 		RecordsPerSec: st.Rate.Records, BytesPerSecond: st.Rate.Bytes}
 	for _, t := range st.Topics {
@@ -64,12 +64,9 @@ func linkState(st *link.Status, by map[string]int) string {
 	return api.StateActive
 }
 
-func sourceDoc(st *link.Status) api.Source {
-	s := api.Source{Bootstrap: st.Link.Bootstrap, ClusterID: st.ClusterID, Brokers: st.Brokers, Reachable: st.Reachable, LastSeen: st.LastSeen}
-	if st.Failure != nil {
-		s.Error = strings.ReplaceAll(st.Failure.Error(), "\n", "; ")
-	}
-	return s
+func sourceDoc(s link.SourceStatus) api.Source {
+	return api.Source{Bootstrap: s.Bootstrap, ClusterID: s.ClusterID, Brokers: s.Brokers, Reachable: s.Reachable, LastSeen: s.LastSeen,
+		Error: strings.ReplaceAll(s.Failure, "\n", "; ")}
 }
 
 // Link is everything about one link.

@@ -225,6 +225,16 @@ func (b *Backend) failsOver(t *testing.T) {
 	}
 	_, err = b.Failover(t.Context(), "dr", api.Failover{}, steps(&told))
 	wantProblem(t, err, api.CodeConflict, "dr")
+	// The latest of the two is kept as it was given, to the last byte of its seal.
+	stored, err := b.Receipt(t.Context(), "dr", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(receipt.Seal(), stored.Seal()); err != nil || receipt.SHA256 != stored.SHA256 {
+		t.Errorf("%v; given and stored:\n%+v\n%+v", err, receipt, stored)
+	}
+	_, err = b.Receipt(t.Context(), "dr", "op-none")
+	wantProblem(t, err, api.CodeNotFound, "op-none")
 	if one, err := b.Topic(t.Context(), "orders"); err != nil || !one.Writable || one.State != api.StateFailedOver {
 		t.Errorf("%+v, %v", one, err)
 	}
@@ -243,6 +253,7 @@ func TestNamesThatNothingHas(t *testing.T) {
 		"delete":     func() error { return b.DeleteLink(ctx, "x", true) },
 		"plan":       func() error { _, err := b.PlanFailover(ctx, "x", api.Failover{}); return err },
 		"failover":   func() error { _, err := b.Failover(ctx, "x", api.Failover{}, call); return err },
+		"receipt":    func() error { _, err := b.Receipt(ctx, "x", ""); return err },
 		"verify":     func() error { _, err := b.Verify(ctx, "x", api.Verify{}, call); return err },
 	} {
 		t.Run(what, func(t *testing.T) { wantProblem(t, do(), api.CodeNotFound, "x") })

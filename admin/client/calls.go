@@ -95,6 +95,15 @@ func (c *Client) Failover(ctx context.Context, link string, topics []string, key
 	return post[api.Operation](ctx, c, call{path: linkPath(link, "/failover"), body: api.Failover{Topics: topics}, key: key})
 }
 
+// Receipt is the stored receipt of a failover; operation "" is the latest.
+func (c *Client) Receipt(ctx context.Context, link, operation string) (*api.Receipt, error) {
+	q := url.Values{}
+	if operation != "" {
+		q.Set("operation", operation)
+	}
+	return get[api.Receipt](ctx, c, linkPath(link, "/receipt"), q)
+}
+
 // Verify begins a comparison with the source; see Failover for key.
 func (c *Client) Verify(ctx context.Context, link string, topics []string, key string) (*api.Operation, error) {
 	return post[api.Operation](ctx, c, call{path: linkPath(link, "/verify"), body: api.Verify{Topics: topics}, key: key})

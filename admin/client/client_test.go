@@ -119,5 +119,9 @@ func TestNamesAreEscaped(t *testing.T) {
 	f(err, "GET /v1/links/dr/partitions?limit=20&sort=-lag_seconds")
 	_, err = c.PlanFailover(ctx, "dr", []string{"a", "b"})
 	f(err, "GET /v1/links/dr/failover?topic=a&topic=b")
+	_, err = c.Receipt(ctx, "dr", "")
+	f(err, "GET /v1/links/dr/receipt")
+	_, err = c.Receipt(ctx, "dr", "op 1")
+	f(err, "GET /v1/links/dr/receipt?operation=op+1")
 	f(c.DeleteLink(ctx, "dr", true), "DELETE /v1/links/dr?force=true")
 }

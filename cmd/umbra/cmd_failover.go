@@ -32,8 +32,8 @@ func newFailover(a *app) *cobra.Command {
 		Use: "failover LINK", Short: "the source is gone: cut, and make the topics writable", Args: exactly("LINK"),
 		Long: `Cut a link and make its topics writable here. The plan is shown first, with what
 would be lost; then the link's name has to be typed. The command waits, prints a
-receipt and writes it as failover-LINK-TIME.json. It needs nothing from the
-source, and it cannot be undone.
+receipt and writes it as failover-LINK-TIME.json; the daemon keeps it too (umbra
+receipt). It needs nothing from the source, and it cannot be undone.
 
 Exit codes: 0 done, 4 refused or not confirmed, 11 not all topics are writable.`,
 		Example: `  umbra failover dr --dry-run                     # what would be lost, now
@@ -101,15 +101,15 @@ func planTopics(p *api.FailoverPlan) (names []string) {
 
 // refusedBy is the failure of a plan that the daemon will not carry out.
 func refusedBy(p *api.FailoverPlan) error {
+	if len(p.Topics) == 0 {
+		return &failure{code: exitRefused, what: fmt.Sprintf("link %q has nothing to fail over", p.Link),
+			why: "every topic asked for is left alone, as the plan says", do: fmt.Sprintf("look at: umbra link status %s; its last failover: umbra receipt %s", p.Link, p.Link)}
+	}
 	for _, c := range p.Checks {
 		if c.Level == api.CheckFail {
 			return &failure{code: exitRefused, what: fmt.Sprintf("link %q cannot be failed over now", p.Link), why: c.Name + ": " + c.Detail,
 				do: "mend it, then look again with --dry-run"}
 		}
-	}
-	if len(p.Topics) == 0 {
-		return &failure{code: exitRefused, what: fmt.Sprintf("link %q has nothing to fail over", p.Link),
-			why: "every topic asked for is left alone, as the plan says", do: fmt.Sprintf("look at: umbra link status %s", p.Link)}
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (a *app) showReceipt(op *api.Operation) error {
 	}
 	if writeErr != nil {
 		return &failure{code: exitError, what: fmt.Sprintf("link %q was failed over, but its receipt was not kept", r.Link), why: writeErr.Error(),
-			do: fmt.Sprintf("keep it now: curl --unix-socket SOCKET http://umbra/v1/operations/%s", op.ID)}
+			do: fmt.Sprintf("keep it now: umbra receipt %s --operation %s -o json > FILE", r.Link, op.ID)}
 	}
 	if r.Outcome != api.OutcomeFailedOver {
 		return &failure{code: exitPartial, what: fmt.Sprintf("not all topics of link %q are writable", r.Link), why: "see above and in " + file,

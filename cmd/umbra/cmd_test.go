@@ -34,6 +34,12 @@ func TestCommands(t *testing.T) {
 	f("link resume eu-copy", exitOK, "17 ready", "")
 	f("link delete eu-copy", exitRefused, "", "why:   18 topics still follow the source (conflict)")
 	f("link delete eu-copy --force", exitOK, "", "link eu-copy deleted")
+	f("receipt eu-copy", exitOK, "Failover  op-00ff, ended 2026-11-22T03:05:14Z, asked for by uid 1000\nFAILED_OVER", "")
+	f("receipt eu-copy --operation op-00ff -o name", exitOK, "op-00ff\n", "")
+	f("receipt dr", exitError, "", "receipt of link \"dr\" does not exist")
+	if want := "receipt eu-copy op-00ff"; !strings.Contains(d.noted(), want) {
+		t.Errorf("the daemon saw %s, want %s", d.noted(), want)
+	}
 	f("topic list", exitOK, "orders-eu  FAULTED", "")
 	f("topic list -o name", exitOK, "audit\n", "")
 	f("topic describe orders-eu", exitOK, "retention.ms=604800000", "")
@@ -98,7 +104,7 @@ func TestJSONIsTheDocument(t *testing.T) {
 	for line, kind := range map[string]string{
 		"status -o json": "Status", "link list -o json": "LinkList", "link status eu-copy -o json": "LinkStatus",
 		"link describe eu-copy -o json": "LinkStatus", "link pause dr-east -o json": "LinkStatus",
-		"link create dr --from a:1 --topics x -o json": "LinkPlan", "failover eu-copy --dry-run -o json": "FailoverPlan",
+		"link create dr --from a:1 --topics x -o json": "LinkPlan", "failover eu-copy --dry-run -o json": "FailoverPlan", "receipt eu-copy -o json": "Receipt",
 		"topic list -o json": "TopicList", "config show -o json": "Config", "config show --effective -o json": "Config", "topic describe orders-eu -o json": "TopicDescription",
 	} {
 		var s shell
@@ -148,7 +154,7 @@ func TestCompletionAsksTheDaemon(t *testing.T) {
 
 // Every command has examples, and help shows them before anything long.
 func TestHelpBeginsWithExamples(t *testing.T) {
-	for _, line := range []string{"", "link", "link create", "link status", "failover", "verify", "topic", "status", "config", "config show", "version"} {
+	for _, line := range []string{"", "link", "link create", "link status", "failover", "receipt", "verify", "topic", "status", "config", "config show", "version"} {
 		var s shell
 		if code := s.run(nil, append(strings.Fields(line), "--help")...); code != exitOK {
 			t.Errorf("umbra %s --help: exit %d", line, code)

@@ -119,6 +119,14 @@ func (d *fakeDaemon) Failover(ctx context.Context, link string, req api.Failover
 	return d.failover(ctx, call)
 }
 
+func (d *fakeDaemon) Receipt(_ context.Context, link, operation string) (*api.Receipt, error) {
+	d.note(sentence(" ", "receipt", link, operation))
+	if link != "eu-copy" {
+		return nil, api.NotFound("receipt of link", link, "umbra link list")
+	}
+	return storedReceiptDoc(), nil
+}
+
 func (d *fakeDaemon) Verify(ctx context.Context, link string, req api.Verify, call admin.Call) (*api.VerifyReport, error) {
 	d.note(sentence(" ", "verify", link, strings.Join(req.Topics, "+")))
 	return d.verify(ctx, call)

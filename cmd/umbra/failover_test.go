@@ -125,6 +125,9 @@ func TestFailoverRefusedByThePlan(t *testing.T) {
 		p.Checks = append(p.Checks, api.Check{Name: "disk", Level: api.CheckFail, Detail: "full"})
 	}, "why:   disk: full")
 	f("nothing to do", func(p *api.FailoverPlan) { p.Topics = nil }, "nothing to fail over")
+	f("all of it was", func(p *api.FailoverPlan) {
+		p.Topics, p.Checks = nil, []api.Check{{Name: "topics", Level: api.CheckFail, Detail: "none is left"}}
+	}, "umbra receipt "+failoverPlanDoc().Link)
 }
 
 func TestFailoverPartial(t *testing.T) {
@@ -137,6 +140,18 @@ func TestFailoverPartial(t *testing.T) {
 	}
 	if n := len(receipts(t, s.dir)); n != 1 {
 		t.Errorf("%d receipts", n)
+	}
+}
+
+// What the daemon keeps proves itself, as the file does.
+func TestStoredReceiptIsSealed(t *testing.T) {
+	d := serveDaemon(t, &fakeDaemon{})
+	var s shell
+	if code := s.run(d, "receipt", "eu-copy", "-o", "json"); code != exitOK {
+		t.Fatalf("exit %d\n%s", code, s.err.String())
+	}
+	if err := api.CheckSeal(s.out.Bytes()); err != nil {
+		t.Errorf("%v\n%s", err, s.out.String())
 	}
 }
 

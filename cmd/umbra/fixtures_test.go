@@ -213,6 +213,23 @@ func receiptDoc(outcome string) *api.Receipt {
 	return r
 }
 
+// storedReceiptDoc is a receipt as the daemon keeps it.
+func storedReceiptDoc() *api.Receipt {
+	r := receiptDoc(api.OutcomeFailedOver)
+	r.Operation, r.RequestedBy.UID = "op-00ff", 1000
+	return r
+}
+
+// shortReceiptDoc is one that had too many partitions to keep their rows.
+func shortReceiptDoc() *api.Receipt {
+	r := storedReceiptDoc()
+	r.PartitionsLeftOut = true
+	for i := range r.Topics {
+		r.Topics[i].Partitions = nil
+	}
+	return r
+}
+
 func verifyDoc(result api.VerifyResult) *api.VerifyReport {
 	r := &api.VerifyReport{
 		Link: "dr-east", Result: result, StartedAt: at("03:00:00"), FinishedAt: at("03:06:12"), Seconds: 372, Partitions: 48, Batches: 1_522_452, Bytes: 54_546_000_000,

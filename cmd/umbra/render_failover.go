@@ -80,7 +80,11 @@ func renderReceipt(w io.Writer, r *api.Receipt, file string, v view) {
 	fmt.Fprintf(w, "%s   link %s: %s in %s\n", v.paint(outcomeColor(r.Outcome), r.Outcome), r.Link, receiptCounts(r), seconds(r.Seconds))
 	loss := lagSentence(r.EstimatedLoss)
 	fmt.Fprintf(w, "Loss      %s   %s\n", loss, asOf(r.EstimatedLoss.AsOf, r.FinishedAt))
-	fmt.Fprintf(w, "Cut       %s aborted, producer ids from %s\n", plural(aborted(r), "open transaction"), count(r.ProducerIDFloor))
+	cut := plural(aborted(r), "open transaction") + " aborted"
+	if r.PartitionsLeftOut {
+		cut = "open transactions aborted"
+	}
+	fmt.Fprintf(w, "Cut       %s, producer ids from %s\n", cut, count(r.ProducerIDFloor))
 	for _, t := range r.Topics {
 		if t.State != api.StateFailedOver {
 			fmt.Fprintf(w, "Not done  %s is %s: %s\n", t.Topic, v.state(t.State), reasonText(t.Reason))
@@ -100,11 +104,11 @@ func renderReceipt(w io.Writer, r *api.Receipt, file string, v view) {
 				continue
 			}
 		}
-		var held int64
-		for _, p := range topic.Partitions {
-			held += p.FinalOffset - p.StartOffset
+		parts, held := "-", "-"
+		if !r.PartitionsLeftOut {
+			parts, held = fmt.Sprint(len(topic.Partitions)), count(recordsHeld(topic.Partitions))
 		}
-		t.row(topic.Topic, topic.State, fmt.Sprint(len(topic.Partitions)), count(held), lagRecords(topic.Loss), lagSeconds(topic.Loss))
+		t.row(topic.Topic, topic.State, parts, held, lagRecords(topic.Loss), lagSeconds(topic.Loss))
 		t.color(1, stateColor(topic.State))
 	}
 	t.write(w, v)
@@ -134,16 +138,27 @@ func receiptCounts(r *api.Receipt) string {
 			partitions += len(t.Partitions)
 		}
 	}
-	if done == len(r.Topics) {
-		return fmt.Sprintf("%s, %s writable", plural(done, "topic"), plural(partitions, "partition"))
+	counts := plural(done, "topic")
+	if done < len(r.Topics) {
+		counts = fmt.Sprintf("%d of %s", done, plural(len(r.Topics), "topic"))
 	}
-	return fmt.Sprintf("%d of %s, %s writable", done, plural(len(r.Topics), "topic"), plural(partitions, "partition"))
+	if !r.PartitionsLeftOut {
+		counts += ", " + plural(partitions, "partition")
+	}
+	return counts + " writable"
+}
+
+func recordsHeld(partitions []api.ReceiptPartition) (n int64) {
+	for _, p := range partitions {
+		n += p.FinalOffset - p.StartOffset
+	}
+	return n
 }
 
 func aborted(r *api.Receipt) (n int) {
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
-			n += len(p.Aborted)
+			n += int(p.EndOffset - p.FinalOffset) // a marker each; which they were is not known after a crash
 		}
 	}
 	return n

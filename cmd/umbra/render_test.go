@@ -84,6 +84,8 @@ func renderings() []rendering {
 		{"failover-plan-partial", with(renderFailoverPlan, partialPlanDoc()), view{}},
 		{"receipt", receipt(api.OutcomeFailedOver), view{}},
 		{"receipt-partial", receipt(api.OutcomePartial), view{}},
+		{"receipt-stored", with(renderStored, storedReceiptDoc()), view{}},
+		{"receipt-stored-short", with(renderStored, shortReceiptDoc()), view{}},
 		{"verify", with(renderVerify, verifyDoc(api.Identical)), view{}},
 		{"verify-different", with(renderVerify, verifyDoc(api.Different)), view{}},
 		{"verify-nothing", with(renderVerify, verifyDoc(api.Nothing)), view{}},

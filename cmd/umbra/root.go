@@ -55,7 +55,7 @@ func newRoot(a *app, serve func(*app) *cobra.Command) *cobra.Command {
 	if serve != nil {
 		root.AddCommand(serve(a))
 	}
-	root.AddCommand(newStatus(a), newLink(a), newFailover(a), newVerify(a), newTopic(a), newConfig(a), newVersion(a))
+	root.AddCommand(newStatus(a), newLink(a), newFailover(a), newReceipt(a), newVerify(a), newTopic(a), newConfig(a), newVersion(a))
 	return root
 }
 

@@ -34,7 +34,7 @@ import (
 type failover struct {
 	l        *Link
 	op       string
-	by       Caller
+	by       spec.Caller
 	progress func(step spec.FailoverStep, done, total int)
 	topics   []kafkaproto.TopicID
 	errs     map[kafkaproto.TopicID]error // a topic that fails a step leaves the others alone
@@ -45,20 +45,15 @@ type failover struct {
 	started  time.Time
 }
 
-// Caller is who asked for an operation, for the receipt.
-type Caller struct{ UID, GID, PID int }
-
 // Phase is how long one step took for all topics.
 type Phase struct {
-	Name    string
-	Seconds float64
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
 }
 
 // final is what fencing a topic's partitions found. Lags are from memory: they
 // are not known any more after a crash.
 type final struct {
-	before     spec.TopicState
-	reason     spec.Reason
 	partitions []spec.FinalPartition
 	pidMax     int64
 	lags       []Lag
@@ -67,10 +62,10 @@ type final struct {
 
 // AbortedTxn is one transaction that failover ended.
 type AbortedTxn struct {
-	ProducerID    int64
-	ProducerEpoch int16
-	FirstOffset   int64
-	MarkerOffset  int64
+	ProducerID    int64 `json:"producer_id"`
+	ProducerEpoch int16 `json:"producer_epoch"`
+	FirstOffset   int64 `json:"first_offset"`
+	MarkerOffset  int64 `json:"marker_offset"`
 }
 
 // ErrNothingToDo says that no topic of the link can be failed over (any more).
@@ -80,7 +75,7 @@ var ErrNothingToDo = errors.New("no topic to fail over")
 type FailoverRequest struct {
 	Topics    []string
 	Operation string
-	By        Caller
+	By        spec.Caller
 	// Progress is called as steps complete; it must not block.
 	Progress func(step spec.FailoverStep, done, total int)
 }
@@ -102,12 +97,12 @@ func (l *Link) Failover(ctx context.Context, req FailoverRequest) (*Receipt, err
 	return f.tallied(ctx)
 }
 
-func (l *Link) newFailover(op string, by Caller, topics []*metadata.Topic) *failover {
+func (l *Link) newFailover(op string, by spec.Caller, topics []*metadata.Topic) *failover {
 	f := &failover{l: l, op: op, by: by, maxWait: l.options().FetchMaxWait, errs: map[kafkaproto.TopicID]error{}, finals: map[kafkaproto.TopicID]*final{},
 		started: l.cfg.Now(), progress: func(spec.FailoverStep, int, int) {}}
 	for _, t := range topics {
 		f.topics = append(f.topics, t.ID)
-		f.finals[t.ID] = &final{before: t.Shadow.State, reason: t.Shadow.Reason, pidMax: -1, aborted: map[int32][]AbortedTxn{}}
+		f.finals[t.ID] = &final{pidMax: -1, aborted: map[int32][]AbortedTxn{}}
 	}
 	return f
 }
@@ -331,9 +326,10 @@ func (f *failover) decide(ctx context.Context, topics []*metadata.Topic) error {
 		if err != nil || t.Shadow.State == spec.FailingOver {
 			return err
 		}
+		t.Shadow.Failover = &spec.FailoverProgress{Step: spec.FailoverDecided, Operation: f.op, By: f.by, Started: f.started,
+			Before: t.Shadow.State, Reason: t.Shadow.Reason, ProducerIDMax: -1}
 		t.Shadow.State = next
 		t.Shadow.Term++
-		t.Shadow.Failover = &spec.FailoverProgress{Step: spec.FailoverDecided, Operation: f.op, Started: f.started, ProducerIDMax: -1}
 		return nil
 	})
 }

@@ -49,7 +49,7 @@ func crashAt(t *testing.T, step spec.FailoverStep, persisted bool) {
 	l := n.link(t, src.Addr(), "load")
 	copied := src.TotalBytes() / int64(src.BatchBytes()) * src.BatchRecords()
 	eventually(t, "every record is here", func() bool { return n.ends("load") == copied })
-	if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "op"}); !errors.Is(err, errCrash) {
+	if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "op", By: askedBy()}); !errors.Is(err, errCrash) {
 		t.Fatalf("the failover ended with %v", err)
 	}
 	n.stop(t)
@@ -63,7 +63,7 @@ func crashAt(t *testing.T, step spec.FailoverStep, persisted bool) {
 		if st := n.store.Snapshot().Topics["load"].Shadow.State; st != spec.Active {
 			t.Fatalf("state is %s though nothing was persisted", st)
 		}
-		if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "op2"}); err != nil {
+		if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "op2", By: askedBy()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,6 +72,25 @@ func crashAt(t *testing.T, step spec.FailoverStep, persisted bool) {
 		return f != nil && f.Step == spec.FailoverReceipted
 	})
 	checkFailedOver(t, n, copied)
+}
+
+func askedBy() spec.Caller { return spec.Caller{UID: 7, GID: 8, PID: 9} }
+
+// storedReceipt is the only receipt that is kept.
+func storedReceipt(t *testing.T, n *node) *link.Receipt {
+	t.Helper()
+	kept := 0
+	for _, err := range n.store.Receipts(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept++
+	}
+	r, err := n.manager.Receipt(t.Context(), "dr", "")
+	if err != nil || kept != 1 {
+		t.Fatalf("%d receipts, %v", kept, err)
+	}
+	return r
 }
 
 // checkFailedOver checks what must hold after any failover.
@@ -113,9 +132,17 @@ func checkFailedOver(t *testing.T, n *node, copied int64) {
 			t.Error(err)
 		}
 	}
-	receipts, err := n.store.Receipts(context.Background())
-	if err != nil || len(receipts) != 1 {
-		t.Errorf("%d receipts, %v", len(receipts), err)
+	r := storedReceipt(t, n)
+	// Also what a crash took from memory is told: who asked, what the topic was, that
+	// transactions were open.
+	rt := r.Topics[0]
+	if rt.Before != spec.Active || rt.State != spec.FailedOver || r.By != askedBy() {
+		t.Errorf("the receipt: %+v by %+v", rt, r.By)
+	}
+	for i, p := range rt.Partitions {
+		if p.LogEnd != copied/3 || p.End != p.LogEnd+1 || p.EpochAfter != mirroredEpoch+1 {
+			t.Errorf("the receipt's partition %d: %+v", i, p)
+		}
 	}
 }
 
@@ -132,7 +159,7 @@ func TestFailoverTwiceIsRefused(t *testing.T) {
 	l := n.link(t, src.Addr(), "load")
 	copied := src.TotalBytes() / int64(src.BatchBytes()) * src.BatchRecords()
 	eventually(t, "every record is here", func() bool { return n.ends("load") == copied })
-	if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "one"}); err != nil {
+	if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "one", By: askedBy()}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "two"}); !errors.Is(err, link.ErrNothingToDo) {

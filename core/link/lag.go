@@ -18,13 +18,13 @@ const (
 // Lag is how far a copy is behind its source. It is one definition for status,
 // metrics, plans and receipts.
 type Lag struct {
-	Records int64 // offsets between the copy's end and the source's high watermark
-	Bytes   int64 // Records at the mean size of what was copied: an estimate
+	Records int64 `json:"records"` // offsets between the copy's end and the source's high watermark
+	Bytes   int64 `json:"bytes"`   // Records at the mean size of what was copied: an estimate
 	// Seconds is the time since every record that the source had committed was
 	// here: nothing older than that can be missing.
-	Seconds float64
-	Bound   Bound
-	AsOf    time.Time // when the source last spoke about it
+	Seconds float64   `json:"seconds"`
+	Bound   Bound     `json:"bound"`
+	AsOf    time.Time `json:"as_of,omitzero"` // when the source last spoke about it
 }
 
 // staleAfter is how long after its last word a source counts as seen, beyond

@@ -2,8 +2,7 @@ package link
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"time"
 
 	"umbra/core/link/spec"
@@ -13,51 +12,55 @@ import (
 )
 
 // Receipt is the record of one failover: what is here, from where to where,
-// and what is known to be lost. It is complete without the source.
+// and what is known to be lost. It is complete without the source. Its JSON is
+// what the metadata keeps; see Manager.Receipt.
 type Receipt struct {
-	Umbra           string // version
-	Operation       string
-	Link            string
-	ClusterID       string // of this cluster
-	By              Caller
-	Started         time.Time
-	Finished        time.Time
-	Phases          []Phase
-	Status          *Status // the link as it was last seen
-	Loss            Lag
-	ProducerIDFloor int64
-	Topics          []ReceiptTopic
+	Format          int          `json:"format"` // receiptFormat
+	Umbra           string       `json:"umbra"`  // version
+	Operation       string       `json:"operation"`
+	Link            string       `json:"link"`
+	ClusterID       string       `json:"cluster_id"` // of this cluster
+	By              spec.Caller  `json:"by"`
+	Started         time.Time    `json:"started"`
+	Finished        time.Time    `json:"finished"`
+	Phases          []Phase      `json:"phases"`
+	Source          SourceStatus `json:"source"` // as it was last seen
+	Loss            Lag          `json:"loss"`
+	ProducerIDFloor int64        `json:"producer_id_floor"`
+	// RowsLeftOut says that there were too many partitions to keep what was found
+	// of each.
+	RowsLeftOut bool           `json:"rows_left_out,omitempty"`
+	Topics      []ReceiptTopic `json:"topics"`
 }
 
 // Partial reports whether a topic is not writable.
 func (r *Receipt) Partial() bool {
-	for _, t := range r.Topics {
-		if t.Err != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Topics, func(t ReceiptTopic) bool { return t.Failure != "" })
 }
 
-// ReceiptTopic is one topic's part. Err says why it is not writable.
+// ReceiptTopic is one topic's part. Failure says why it is not writable.
 type ReceiptTopic struct {
-	Topic      *metadata.Topic
-	Before     spec.TopicState
-	Reason     spec.Reason // before
-	Loss       Lag
-	Partitions []ReceiptPartition
-	Err        error
+	Topic      string             `json:"topic"`
+	ID         kafkaproto.TopicID `json:"topic_id"`
+	State      spec.TopicState    `json:"state"`
+	Before     spec.TopicState    `json:"before,omitzero"`
+	Reason     spec.Reason        `json:"reason,omitzero"` // before
+	Started    time.Time          `json:"started"`         // when it was decided
+	Writable   time.Time          `json:"writable,omitzero"`
+	Loss       Lag                `json:"loss"`
+	Partitions []ReceiptPartition `json:"partitions,omitempty"`
+	Failure    string             `json:"failure,omitempty"`
 }
 
 // ReceiptPartition is one partition's part.
 type ReceiptPartition struct {
 	spec.FinalPartition
-	End        int64 // after abort markers: where the first local record goes
-	EpochAfter int32
-	Loss       Lag
-	Aborted    []AbortedTxn
-	Gaps       []spec.GapRecord
-	Cuts       []spec.CutRecord
+	End        int64            `json:"end"` // after abort markers: where the first local record goes
+	EpochAfter int32            `json:"epoch_after"`
+	Loss       Lag              `json:"loss"`
+	Aborted    []AbortedTxn     `json:"aborted,omitempty"`
+	Gaps       []spec.GapRecord `json:"gaps,omitempty"`
+	Cuts       []spec.CutRecord `json:"cuts,omitempty"`
 }
 
 // finish makes the receipt, stores it, and ends the failover.
@@ -69,11 +72,11 @@ func (f *failover) finish(ctx context.Context) (*Receipt, error) {
 	if err := f.checkpoint(spec.FailoverReceipted, false); err != nil {
 		return nil, err
 	}
-	body, err := r.encode()
+	body, err := r.encode(storedBytesMax)
 	if err != nil {
 		return nil, err
 	}
-	err = f.l.cfg.Store.SaveReceipt(ctx, metadata.Receipt{ID: f.op, Link: f.l.name, Kind: "failover", At: r.Started, Body: body})
+	err = f.l.cfg.Store.SaveReceipt(ctx, metadata.Receipt{ID: f.op, Link: f.l.name, Kind: receiptKind, At: f.began(), Body: body})
 	if err != nil {
 		return nil, err
 	}
@@ -85,26 +88,38 @@ func (f *failover) finish(ctx context.Context) (*Receipt, error) {
 	return r, f.checkpoint(spec.FailoverReceipted, true)
 }
 
+// began is when the operation did, also where it was another process that began it.
+func (f *failover) began() time.Time {
+	at := f.started
+	for _, t := range f.current() {
+		if p := t.Shadow.Failover; p.Operation == f.op && p.Started.Before(at) {
+			at = p.Started
+		}
+	}
+	return at
+}
+
 func (f *failover) receipt(ctx context.Context) (*Receipt, error) {
 	snap := f.l.cfg.Store.Snapshot()
 	st, err := f.l.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Receipt{Umbra: f.l.cfg.Version, Operation: f.op, Link: f.l.name, ClusterID: snap.ClusterID, By: f.by,
-		Started: f.started, Phases: f.phases, Status: st, ProducerIDFloor: snap.ProducerIDFloor}
+	r := &Receipt{Format: receiptFormat, Umbra: f.l.cfg.Version, Operation: f.op, Link: f.l.name, ClusterID: snap.ClusterID, By: f.by,
+		Started: f.started, Phases: f.phases, Source: st.Source(), ProducerIDFloor: snap.ProducerIDFloor}
 	gaps, cuts, err := f.ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var lags []Lag
 	for _, id := range f.topics {
-		rt := f.receiptTopic(snap, id, gaps, cuts)
-		if rt.Topic == nil {
+		t := snap.ByID(id)
+		if t == nil || t.Shadow == nil {
 			continue
 		}
-		if rt.Topic.Shadow.Failover != nil && rt.Topic.Shadow.Failover.Started.Before(r.Started) {
-			r.Started = rt.Topic.Shadow.Failover.Started
+		rt := f.receiptTopic(t, gaps, cuts)
+		if !rt.Started.IsZero() && rt.Started.Before(r.Started) {
+			r.Started = rt.Started
 		}
 		lags = append(lags, rt.Loss)
 		r.Topics = append(r.Topics, rt)
@@ -136,19 +151,27 @@ func (f *failover) ledger(ctx context.Context) (map[shard.PartitionID][]spec.Gap
 	return gapsOf, cutsOf, nil
 }
 
-func (f *failover) receiptTopic(snap *metadata.Snapshot, id kafkaproto.TopicID, gaps map[shard.PartitionID][]spec.GapRecord, cuts map[shard.PartitionID][]spec.CutRecord) ReceiptTopic {
-	final := f.finals[id]
-	rt := ReceiptTopic{Topic: snap.ByID(id), Before: final.before, Reason: final.reason, Err: f.errs[id]}
-	if rt.Topic == nil || rt.Topic.Shadow.Failover == nil {
+func (f *failover) receiptTopic(t *metadata.Topic, gaps map[shard.PartitionID][]spec.GapRecord, cuts map[shard.PartitionID][]spec.CutRecord) ReceiptTopic {
+	rt := ReceiptTopic{Topic: t.Name, ID: t.ID, State: t.Shadow.State}
+	if err := f.errs[t.ID]; err != nil {
+		rt.Failure = err.Error()
+	}
+	progress, final := t.Shadow.Failover, f.finals[t.ID]
+	if progress == nil {
+		rt.Before, rt.Reason = t.Shadow.State, t.Shadow.Reason
 		return rt
 	}
+	rt.Before, rt.Reason, rt.Started, rt.Writable = progress.Before, progress.Reason, progress.Started, progress.Writable
 	var lags []Lag
-	for i, p := range rt.Topic.Shadow.Failover.Partitions {
-		part := shard.PartitionID{Topic: id, Index: int32(i)}
-		// Each open transaction got one marker, of one offset, also when that was
-		// before a crash and the markers themselves are not known any more.
-		rp := ReceiptPartition{FinalPartition: p, End: p.LogEnd + int64(p.OpenTransactions), EpochAfter: rt.Topic.Partitions[i].LeaderEpoch,
+	for i, p := range progress.Partitions {
+		part := shard.PartitionID{Topic: t.ID, Index: int32(i)}
+		rp := ReceiptPartition{FinalPartition: p, End: p.LogEnd, EpochAfter: t.Partitions[i].LeaderEpoch,
 			Loss: lossOf(p), Aborted: final.aborted[int32(i)], Gaps: gaps[part], Cuts: cuts[part]}
+		if progress.Step >= spec.FailoverAborted {
+			// Each open transaction got one marker, of one offset, also when that was
+			// before a crash and the markers themselves are not known any more.
+			rp.End += int64(p.OpenTransactions)
+		}
 		if i < len(final.lags) {
 			rp.Loss = final.lags[i]
 		}
@@ -166,58 +189,4 @@ func lossOf(p spec.FinalPartition) Lag {
 		return Lag{Bound: Unknown}
 	}
 	return Lag{Records: max(0, p.SourceEnd-p.LogEnd), Bound: AtLeast, AsOf: p.SourceSeen}
-}
-
-// storedBytesMax bounds the stored form, well inside what the metadata takes.
-const storedBytesMax = 4 << 20
-
-// encode is the stored form. Of tens of thousands of partitions the rows are
-// left out: each topic keeps its own in its failover progress.
-func (r *Receipt) encode() ([]byte, error) {
-	body, err := json.Marshal(r.stored(true))
-	if err == nil && len(body) > storedBytesMax {
-		body, err = json.Marshal(r.stored(false))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("encode the receipt: %w", err)
-	}
-	return body, nil
-}
-
-// stored is the form kept in the metadata: what cannot be derived again.
-func (r *Receipt) stored(partitions bool) any {
-	type topic struct {
-		Topic      string           `json:"topic"`
-		Before     spec.TopicState  `json:"state_before"`
-		State      spec.TopicState  `json:"state"`
-		Error      string           `json:"error,omitempty"`
-		Partitions []map[string]any `json:"partitions"`
-	}
-	out := struct {
-		Operation string    `json:"operation"`
-		Link      string    `json:"link"`
-		Started   time.Time `json:"started"`
-		Finished  time.Time `json:"finished"`
-		Floor     int64     `json:"producer_id_floor"`
-		Topics    []topic   `json:"topics"`
-	}{r.Operation, r.Link, r.Started, r.Finished, r.ProducerIDFloor, nil}
-	for _, t := range r.Topics {
-		row := topic{Topic: t.Topic.Name, Before: t.Before, State: t.Topic.Shadow.State}
-		if t.Err != nil {
-			row.Error = t.Err.Error()
-		}
-		for _, p := range t.Partitions {
-			if !partitions {
-				break
-			}
-			part := map[string]any{"partition": p.Partition, "final_offset": p.LogEnd,
-				"end_offset": p.End, "source_end_offset": p.SourceEnd, "source_seen": p.SourceSeen, "leader_epoch_after": p.EpochAfter}
-			if !p.Stopped.IsZero() {
-				part["stopped"] = p.Stopped
-			}
-			row.Partitions = append(row.Partitions, part)
-		}
-		out.Topics = append(out.Topics, row)
-	}
-	return out
 }

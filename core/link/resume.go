@@ -50,7 +50,7 @@ func (l *Link) finishFailovers(ctx context.Context) {
 		defer l.failovers.Unlock()
 		for op, topics := range l.unfinished() { // looked up again: whoever held the lock may have finished them
 			l.log.Warn("resuming a failover that was interrupted", "event", "failover_started", "topics", len(topics), "operation", op)
-			l.newFailover(op, Caller{}, topics).tallied(ctx) // which tells how it ended
+			l.newFailover(op, topics[0].Shadow.Failover.By, topics).tallied(ctx) // which tells how it ended
 		}
 	})
 }

@@ -29,6 +29,25 @@ type Status struct {
 	Totals    Totals
 }
 
+// SourceStatus is what is known of a link's source.
+type SourceStatus struct {
+	Bootstrap []string  `json:"bootstrap"`
+	ClusterID string    `json:"cluster_id"`
+	Brokers   int       `json:"brokers"`
+	Reachable bool      `json:"reachable"`
+	LastSeen  time.Time `json:"last_seen,omitzero"` // zero: never
+	Failure   string    `json:"failure,omitempty"`  // why it is not reachable
+}
+
+// Source is the source's part of the status.
+func (st *Status) Source() SourceStatus {
+	s := SourceStatus{Bootstrap: st.Link.Bootstrap, ClusterID: st.ClusterID, Brokers: st.Brokers, Reachable: st.Reachable, LastSeen: st.LastSeen}
+	if st.Failure != nil {
+		s.Failure = st.Failure.Error()
+	}
+	return s
+}
+
 // Rate is what a link copied per second, over at least rateSpan.
 type Rate struct{ Records, Bytes float64 }
 

@@ -57,7 +57,7 @@ func (s *story) frozen(topic string, partitions int, r *link.Receipt) {
 		s.t.Fatalf("%s is %s", topic, t.Shadow.State)
 	}
 	for _, rt := range r.Topics {
-		if rt.Topic.Name != topic {
+		if rt.Topic != topic {
 			continue
 		}
 		for i := range partitions {
@@ -190,9 +190,9 @@ func TestFailoverOfStoppedTopics(t *testing.T) {
 		t.Fatalf("receipt of %d topics, partial %v", len(r.Topics), r.Partial())
 	}
 	for _, rt := range r.Topics {
-		s.frozen(rt.Topic.Name, len(rt.Partitions), r)
-		if want := map[string]spec.TopicState{"faulted": spec.Faulted}[rt.Topic.Name]; want != 0 && rt.Before != want {
-			t.Errorf("%s was %s before", rt.Topic.Name, rt.Before)
+		s.frozen(rt.Topic, len(rt.Partitions), r)
+		if want := map[string]spec.TopicState{"faulted": spec.Faulted}[rt.Topic]; want != 0 && rt.Before != want {
+			t.Errorf("%s was %s before", rt.Topic, rt.Before)
 		}
 	}
 	if _, err := s.dr().Failover(t.Context(), link.FailoverRequest{Operation: "again"}); !errors.Is(err, link.ErrNothingToDo) {
@@ -268,7 +268,7 @@ func TestFailoverOnAFullDisk(t *testing.T) {
 	s.eventually("the disk is full", func() bool { _, code := s.state("orders"); return code == spec.LocalStorageFull })
 	r := s.failover()
 	if r.Partial() {
-		t.Fatalf("left out: %v", r.Topics[0].Err)
+		t.Fatalf("left out: %s", r.Topics[0].Failure)
 	}
 	s.frozen("orders", 3, r)
 	s.prefix("orders", 3)
@@ -298,8 +298,8 @@ func TestAnInterruptedFailoverGoesOn(t *testing.T) {
 				f := s.topic("orders").Shadow.Failover
 				return f != nil && f.Step == spec.FailoverReceipted && s.topic("orders").Writable()
 			})
-			if rs, err := s.n.store.Receipts(context.Background()); err != nil || len(rs) != 1 || rs[0].ID != "op" {
-				t.Errorf("receipts %v, %v", rs, err)
+			if r := storedReceipt(t, s.n); r.Operation != "op" || len(r.Topics) != 1 || r.Topics[0].Before != spec.Active {
+				t.Errorf("receipt %+v", r)
 			}
 		})
 	}

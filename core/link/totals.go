@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"umbra/core/link/replicate"
-	"umbra/core/link/spec"
 	"umbra/core/link/verify"
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
@@ -86,8 +85,8 @@ func (l *Link) tallyFailover(ctx context.Context, r *Receipt, err error) {
 // writable.
 func (r *Receipt) writableAfter() (d time.Duration) {
 	for _, t := range r.Topics {
-		if f := t.Topic.Shadow.Failover; f != nil && f.Step >= spec.FailoverWritable {
-			d = max(d, f.Writable.Sub(f.Started))
+		if !t.Writable.IsZero() {
+			d = max(d, t.Writable.Sub(t.Started))
 		}
 	}
 	return d

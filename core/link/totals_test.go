@@ -15,13 +15,12 @@ import (
 
 func TestTallyFailover(t *testing.T) {
 	at := time.Unix(1000, 0)
-	topic := func(after time.Duration, err error) ReceiptTopic {
-		p := &spec.FailoverProgress{Step: spec.FailoverWritable, Started: at, Writable: at.Add(after)}
-		return ReceiptTopic{Topic: &metadata.Topic{Shadow: &metadata.Shadow{Failover: p}}, Err: err}
+	topic := func(after time.Duration, failure string) ReceiptTopic {
+		return ReceiptTopic{Started: at, Writable: at.Add(after), Failure: failure}
 	}
 	l := &Link{}
-	done := &Receipt{Topics: []ReceiptTopic{topic(3*time.Second, nil), topic(5*time.Second, nil), topic(time.Second, nil)}}
-	partial := &Receipt{Topics: []ReceiptTopic{topic(time.Second, nil), topic(0, errors.New("disk"))}}
+	done := &Receipt{Topics: []ReceiptTopic{topic(3*time.Second, ""), topic(5*time.Second, ""), topic(time.Second, "")}}
+	partial := &Receipt{Topics: []ReceiptTopic{topic(time.Second, ""), topic(0, "disk")}}
 	stopped, stop := context.WithCancel(context.Background())
 	stop()
 	l.tallyFailover(t.Context(), done, nil)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -63,9 +65,43 @@ func (s *Store) Cuts(ctx context.Context, id kafkaproto.TopicID) ([]spec.CutReco
 	return list[spec.CutRecord](ctx, s, s.keys.cuts(id))
 }
 
-// Receipts lists the kept receipts, oldest first.
-func (s *Store) Receipts(ctx context.Context) ([]Receipt, error) {
-	return list[Receipt](ctx, s, s.keys.receipts())
+// Receipts are the kept receipts, latest first. They are read one at a time: each
+// may be of some MiB. An error is the last one yielded.
+func (s *Store) Receipts(ctx context.Context) iter.Seq2[Receipt, error] {
+	return func(yield func(Receipt, error) bool) {
+		keys, err := s.receiptKeys(ctx)
+		if err != nil {
+			yield(Receipt{}, err)
+			return
+		}
+		for _, key := range slices.Backward(keys) {
+			found, err := read[Receipt](ctx, s, key)
+			if err != nil {
+				yield(Receipt{}, err)
+				return
+			}
+			for _, r := range found { // none: it was dropped meanwhile
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// receiptKeys are the keys of the kept receipts, oldest first.
+func (s *Store) receiptKeys(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.OpTimeout)
+	defer cancel()
+	resp, err := s.client.Get(ctx, s.keys.receipts(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil {
+		return nil, s.opError("list receipts", err)
+	}
+	keys := make([]string, len(resp.Kvs))
+	for i, kv := range resp.Kvs {
+		keys[i] = string(kv.Key)
+	}
+	return keys, nil
 }
 
 // SaveReceipt stores a receipt under its id and time, durably, and drops the
@@ -78,14 +114,14 @@ func (s *Store) SaveReceipt(ctx context.Context, r Receipt) error {
 	if err := s.record(ctx, act, s.keys.receipt(r.At.UnixNano(), r.ID), r); err != nil {
 		return err
 	}
+	keys, err := s.receiptKeys(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.OpTimeout)
 	defer cancel()
-	resp, err := s.client.Get(ctx, s.keys.receipts(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
-	if err != nil {
-		return s.opError(act, err)
-	}
-	for i := range max(0, len(resp.Kvs)-s.opts.ReceiptsMax) {
-		if _, err := s.client.Delete(ctx, string(resp.Kvs[i].Key)); err != nil {
+	for _, key := range keys[:max(0, len(keys)-s.opts.ReceiptsMax)] {
+		if _, err := s.client.Delete(ctx, key); err != nil {
 			return s.opError(act, err)
 		}
 	}
@@ -94,9 +130,14 @@ func (s *Store) SaveReceipt(ctx context.Context, r Receipt) error {
 
 // list reads every record under a prefix.
 func list[T any](ctx context.Context, s *Store, prefix string) ([]T, error) {
+	return read[T](ctx, s, prefix, clientv3.WithPrefix())
+}
+
+// read reads the records of one question.
+func read[T any](ctx context.Context, s *Store, key string, opts ...clientv3.OpOption) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.OpTimeout)
 	defer cancel()
-	resp, err := s.client.Get(ctx, prefix, clientv3.WithPrefix())
+	resp, err := s.client.Get(ctx, key, opts...)
 	if err != nil {
 		return nil, s.opError("read ledger", err)
 	}

@@ -117,7 +117,14 @@ func TestLedgersAndReceipts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if rs := must(s.Receipts(ctx))(t); len(rs) != 3 || rs[0].ID != "r2" || rs[2].ID != "r4" || string(rs[0].Body) != `{"x":1}` {
+	var rs []Receipt
+	for r, err := range s.Receipts(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs = append(rs, r)
+	}
+	if len(rs) != 3 || rs[0].ID != "r4" || rs[2].ID != "r2" || string(rs[0].Body) != `{"x":1}` {
 		t.Fatalf("receipts %+v", rs)
 	}
 	if err := s.SaveReceipt(ctx, Receipt{ID: "x", Body: []byte("{")}); err == nil {

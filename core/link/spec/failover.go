@@ -82,13 +82,24 @@ type FailoverProgress struct {
 	Step FailoverStep `json:"step"`
 	// Operation is the id of the admin operation that decided it.
 	Operation string    `json:"operation,omitempty"`
+	By        Caller    `json:"by,omitzero"` // who asked for it
 	Started   time.Time `json:"started"`
-	Writable  time.Time `json:"writable,omitzero"` // when it became FAILED_OVER
+	// Before and Reason are what the topic was when it was decided.
+	Before   TopicState `json:"before,omitzero"`
+	Reason   Reason     `json:"reason,omitzero"`
+	Writable time.Time  `json:"writable,omitzero"` // when it became FAILED_OVER
 	// Partitions is filled by FailoverRecorded, ordered by partition.
 	Partitions []FinalPartition `json:"partitions,omitempty"`
 	// ProducerIDMax is the highest mirrored producer id, -1 if there was none;
 	// filled by FailoverRecorded.
 	ProducerIDMax int64 `json:"producer_id_max"`
+}
+
+// Caller is who asked for an operation, by the credentials of the socket.
+type Caller struct {
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+	PID int `json:"pid"`
 }
 
 // FinalPartition is what a partition held when its failover fenced it.
