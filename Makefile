@@ -57,9 +57,10 @@ fuzz:
 	loadtest/fuzz.sh $(FUZZ_SECONDS)
 
 # End-to-end tests drive real clusters and clients; without UMBRA_E2E=1 they skip,
-# with it a missing program is a failure.
+# with it a missing program is a failure. Those of the benches run an umbra, and
+# draw a page in a browser.
 e2e: build deps
-	UMBRA_E2E=1 $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) -run '$(E2E_RUN)' ./loadtest/...
+	UMBRA_E2E=1 $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) -run '$(E2E_RUN)' ./loadtest/... ./bench/...
 
 # The harness itself against real Kafka, without umbra.
 harness: deps
@@ -68,7 +69,7 @@ harness: deps
 # Everything README shows, measured anew: 20 to 40 minutes on two idle cores. Apache
 # Kafka and MirrorMaker 2 come through Maven. It ends with the page and its picture.
 # BENCH=rpo measures one again.
-bench: build deps browser
+bench: build deps
 	bench/run.sh full $(BENCH)
 
 # The page, its picture and README's table from the reports in bench/results.
@@ -81,10 +82,7 @@ bench-short: build deps
 
 # What draws the picture of the page.
 browser:
-	@for b in chromium chromium-browser google-chrome; do if command -v $$b >/dev/null; then exit 0; fi; done; \
-	root=; if [ "$$(id -u)" != 0 ]; then root=sudo; fi; export DEBIAN_FRONTEND=noninteractive; \
-	echo "browser: apt-get install chromium"; $$root apt-get update -q >/dev/null; \
-	$$root apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core >/dev/null
+	@loadtest/install.sh browser
 
 demo: build
 	@if [ "$(SOURCE)" = kafka ]; then loadtest/install.sh java; fi

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the black-box tests need and is not there yet (Debian, as root
 # or with sudo). What is present is left alone; apt-get update runs at most once.
-#   install.sh java   a Java 17 runtime and Maven (real Kafka)
-#   install.sh all    java, kcat, Node.js with kafkajs, Python with confluent-kafka
+#   install.sh java     a Java 17 runtime and Maven (real Kafka)
+#   install.sh browser  Chromium, which draws the picture of a bench's page
+#   install.sh all      both, kcat, Node.js with kafkajs, Python with confluent-kafka
 # Downloads land in .cache: .cache/venv (Python), .cache/node (Node.js).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 want=${1:-all}
-case "$want" in java | all) ;; *)
-  echo "usage: install.sh java|all" >&2
+case "$want" in java | browser | all) ;; *)
+  echo "usage: install.sh java|browser|all" >&2
   exit 2
   ;;
 esac
@@ -40,8 +41,13 @@ retry() {
 
 packages=()
 java_major() { java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p'; }
-if ! have java || [ "$(java_major)" -lt 17 ]; then packages+=(openjdk-17-jdk-headless); fi
-if ! have mvn; then packages+=(maven); fi
+if [ "$want" != browser ]; then
+  if ! have java || [ "$(java_major)" -lt 17 ]; then packages+=(openjdk-17-jdk-headless); fi
+  if ! have mvn; then packages+=(maven); fi
+fi
+if [ "$want" != java ] && ! have chromium && ! have chromium-browser && ! have google-chrome; then
+  packages+=(chromium fonts-dejavu-core)
+fi
 if [ "$want" = all ]; then
   if ! have kcat; then packages+=(kcat); fi
   if ! have node; then packages+=(nodejs); fi
