@@ -75,8 +75,8 @@ func (r *run) all(ctx context.Context, out *Report) (err error) {
 	}
 	for i, name := range r.Sources {
 		for _, e := range r.Engines {
-			if why := r.skipped[e]; why != "" {
-				out.Cases = append(out.Cases, &Case{Source: name, Engine: e, Skipped: why, Cell: r.Cells(name)[0]})
+			if cells := r.Cells(name); r.skipped[e] != "" && len(cells) > 0 {
+				out.Cases = append(out.Cases, &Case{Source: name, Engine: e, Skipped: r.skipped[e], Cell: cells[0]})
 			}
 		}
 		if e := r.source(ctx, name, i, out); e != nil {
