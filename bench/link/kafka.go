@@ -11,6 +11,7 @@ import (
 
 	"umbra/bench/cluster"
 	"umbra/bench/delay"
+	"umbra/bench/measure"
 	"umbra/bench/plain"
 	"umbra/bench/process"
 	"umbra/bench/progress"
@@ -140,11 +141,15 @@ func (t *filled) Close(ctx context.Context) error {
 	return errors.Join(err, t.Drop(ctx, t.topic))
 }
 
-// Load makes a topic that a producer of this process writes to.
+// Load makes a topic that a producer of this process writes to. What was filled into
+// the cluster before is on the disk by then.
 func (k *real) Load(ctx context.Context, base Cell, rate float64) (load, error) {
 	k.loads++
 	topic := topicPrefix + "delay-" + strconv.Itoa(k.loads)
 	if _, err := k.Create(ctx, topic, base.Partitions); err != nil {
+		return nil, err
+	}
+	if err := measure.AwaitDisk(ctx); err != nil {
 		return nil, err
 	}
 	burst := max(1, base.Batch/base.Record) * base.Record

@@ -142,6 +142,9 @@ func (r *Report) remarks() []string {
 		if c.Cell.Packing != "none" && c.Plain > 0 {
 			out.Say("codec %s: a GiB of batches is %.2f GiB before compression; half of a record repeats words of a page of 1 KiB, the other half is random digits of base 64", c.Cell.Packing, c.Plain)
 		}
+		if len(c.Delays) > 0 && c.Source != SourceSynthetic {
+			out.Say("%s: before each delay was measured the disk was synced, so that gigabytes of the transfers are not written back meanwhile", c.Source)
+		}
 		if d := c.disturbance(); d.Dirty() {
 			out.Say("%s, %s, %s: %s", c.Source, c.Engine, c.Cell.Name, d)
 		}

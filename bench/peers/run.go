@@ -79,7 +79,7 @@ func (s *stage) costs(ctx context.Context, systems map[string]system, record int
 			} else {
 				s.Say("%d bytes: round %d of %d, %s", record, round, s.Rounds, title(lane.System))
 			}
-			if err := calm(ctx); err != nil {
+			if err := measure.AwaitDisk(ctx); err != nil {
 				return err
 			}
 			sample, err := systems[lane.System].transfer(ctx, t)

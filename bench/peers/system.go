@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"umbra/bench/measure"
 )
 
@@ -108,22 +106,6 @@ func parsePeak(status string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("read the memory of a process: no VmHWM in %d bytes of status", len(status))
-}
-
-// calm lets what the transfer before left behind reach the disk, so that it does
-// not fall into the next one.
-func calm(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		unix.Sync()
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the disk: %w", ctx.Err())
-	}
 }
 
 // within is a context for cleaning up: it outlives an interrupt, and ends.
