@@ -2,7 +2,6 @@ package catchup
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"umbra/bench/measure"
@@ -26,15 +25,11 @@ func (r *Report) figure(name, unit, better string, value func(*Round) (float64, 
 		}
 	}
 	f := report.Figure{Name: "catchup/" + name, Unit: unit, Better: better}
-	if len(all) == 0 {
-		return f
-	}
 	if len(good)*2 < len(all) {
 		good, f.Dirty = all, true
 	}
-	slices.Sort(good)
-	n := len(good)
-	f.Value, f.Low, f.High, f.Samples = (good[(n-1)/2]+good[n/2])/2, good[0], good[n-1], n
+	f.Samples = len(good)
+	f.Value, f.Low, f.High = report.Median(good)
 	return f
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"umbra/bench/measure"
@@ -145,8 +144,6 @@ func (t *Thing) figure(name, unit, better string, of func(*Sample) float64) repo
 		v = append(v, of(&t.Samples[i]))
 		f.Dirty = f.Dirty || !t.Samples[i].Window.Clean()
 	}
-	slices.Sort(v)
-	n := len(v)
-	f.Value, f.Low, f.High = (v[(n-1)/2]+v[n/2])/2, v[0], v[n-1]
+	f.Value, f.Low, f.High = report.Median(v)
 	return f
 }

@@ -2,19 +2,15 @@ package traffic
 
 import (
 	"fmt"
-	"slices"
 
 	"umbra/bench/report"
 )
 
 // spread is the median of values and their ends.
 func spread(v []float64) report.Figure {
-	if len(v) == 0 {
-		return report.Figure{}
-	}
-	s := slices.Sorted(slices.Values(v))
-	n := len(s)
-	return report.Figure{Value: (s[(n-1)/2] + s[n/2]) / 2, Low: s[0], High: s[n-1], Samples: n}
+	f := report.Figure{Samples: len(v)}
+	f.Value, f.Low, f.High = report.Median(v)
+	return f
 }
 
 // point is the part of a figure's name that says where in the grid it is.

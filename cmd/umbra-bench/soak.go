@@ -159,9 +159,11 @@ func soakDocument(r *soak.Result, seed uint64) report.Document {
 	return d
 }
 
-// spread is a figure of sorted samples.
-func spread(name, unit string, sorted []float64) report.Figure {
-	return report.Figure{Name: name, Unit: unit, Better: report.Less, Value: sorted[len(sorted)/2], Low: sorted[0], High: sorted[len(sorted)-1], Samples: len(sorted)}
+// spread is a figure of samples, the less the better.
+func spread(name, unit string, samples []float64) report.Figure {
+	f := report.Figure{Name: name, Unit: unit, Better: report.Less, Samples: len(samples)}
+	f.Value, f.Low, f.High = report.Median(samples)
+	return f
 }
 
 // pointsMax is how many points of a line are drawn.
