@@ -39,7 +39,7 @@ func TestSoakThatCannotRun(t *testing.T) {
 
 func TestSoakDocument(t *testing.T) {
 	r := &soak.Result{Verdict: "PASS", Seed: 3, Events: map[soak.Kind]int{soak.KillUmbra: 2, soak.Trim: 1},
-		Recoveries: []soak.Recovery{{Kind: soak.KillUmbra, Seconds: 4}, {Kind: soak.KillUmbra, Seconds: 1}, {Kind: soak.KillUmbra, Seconds: 2}},
+		Recoveries: []soak.Recovery{{Kind: soak.KillUmbra, Seconds: 4}, {Kind: soak.KillUmbra, Seconds: 1}, {Kind: soak.KillUmbra, Seconds: 2}, {Kind: soak.Trim, Seconds: 8}},
 		Marks:      []soak.Mark{{Kind: soak.KillUmbra, Seconds: 10, Lasted: 2}, {Kind: soak.Trim, Seconds: 20}},
 		Failover:   soak.Failover{Records: soak.Reckoning{Acked: 10, Present: 8, Lost: 2}, ToldLost: 2}}
 	for i := range 3000 {
@@ -52,6 +52,9 @@ func TestSoakDocument(t *testing.T) {
 	}
 	if f := figures["soak/recovery/kill-umbra"]; f.Value != 2 || f.Low != 1 || f.High != 4 || f.Samples != 3 {
 		t.Errorf("recovery: %+v", f)
+	}
+	if f := figures["soak/recovery/all"]; f.Value != 3 || f.High != 8 || f.Samples != 4 {
+		t.Errorf("all recoveries: %+v", f)
 	}
 	if figures["soak/lost/acknowledged"].Value != 2 || figures["soak/violations"].Value != 0 || d.Schema != soakSchema || d.Seed != 3 {
 		t.Errorf("%+v", d)
