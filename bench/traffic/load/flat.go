@@ -10,7 +10,7 @@ import (
 )
 
 // flat keeps j.Inflight requests under way on every line until d is over, then waits
-// for the answers.
+// for the answers, as long as drainLimit.
 func flat(ctx context.Context, j Job, lines []*line, d time.Duration, into *ledger) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -27,7 +27,8 @@ func flat(ctx context.Context, j Job, lines []*line, d time.Duration, into *ledg
 }
 
 func (l *line) flat(ctx context.Context, inflight int, into *ledger) error {
-	if err := l.SetReadDeadline(time.Time{}); err != nil {
+	end, _ := ctx.Deadline()
+	if err := l.SetDeadline(end.Add(drainLimit)); err != nil {
 		return err
 	}
 	times := make([]int64, inflight) // of sending, by request number

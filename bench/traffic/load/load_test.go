@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -202,6 +203,24 @@ func TestFlatKeepsRequestsUnderWay(t *testing.T) {
 	r, err := serve(t, j, false)
 	if err != nil || r.Batches*4 != b.records() || r.Batches < 10 {
 		t.Errorf("%d batches, %d records at the broker, %v", r.Batches, b.records(), err)
+	}
+}
+
+// A broker that answers no more ends a closed loop with an error, drainLimit after its time.
+func TestFlatIsBounded(t *testing.T) {
+	held := make(chan struct{})
+	b := startBroker(t, func(int) { <-held }, 0)
+	defer close(held)
+	j := b.job(Flat)
+	lines, err := openLines(context.Background(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(lines)
+	into := &ledger{}
+	flat(context.Background(), j, lines, 50*time.Millisecond-drainLimit, into)
+	if r, err := into.result(); !errors.Is(err, os.ErrDeadlineExceeded) || r.Batches != 0 {
+		t.Errorf("%d batches, %v", r.Batches, err)
 	}
 }
 

@@ -52,6 +52,11 @@ func steady(ctx context.Context, j Job, lines []*line, d time.Duration, into *le
 			}
 		})
 	}
+	for _, l := range lines { // a broker that reads no more must not hold the pace for ever
+		if err := l.SetWriteDeadline(time.Now().Add(d + drainLimit)); err != nil {
+			into.fail(err)
+		}
+	}
 	n := t.pace(sending, lines, d, into)
 	if err := count.await(int64(n), drainLimit); err != nil {
 		into.fail(err)
