@@ -55,8 +55,9 @@ type Source struct {
 
 	listener net.Listener
 	wg       sync.WaitGroup
-	mu       sync.Mutex // guards conns and grown: connections wait for growth
+	mu       sync.Mutex // guards what follows: connections come, and wait for growth
 	conns    map[net.Conn]struct{}
+	closed   bool
 	grown    chan struct{}
 	sent     atomic.Int64
 }
@@ -131,6 +132,7 @@ func (s *Source) Grow(partition int) int64 {
 func (s *Source) Close() {
 	s.listener.Close()
 	s.mu.Lock()
+	s.closed = true
 	for c := range s.conns {
 		c.Close()
 	}
@@ -145,6 +147,11 @@ func (s *Source) accept() {
 			return
 		}
 		s.mu.Lock()
+		if s.closed { // it came while Close went through the others
+			s.mu.Unlock()
+			c.Close()
+			return
+		}
 		s.conns[c] = struct{}{}
 		s.mu.Unlock()
 		s.wg.Go(func() {

@@ -13,6 +13,9 @@ import (
 // 2 Gbit/s. A faster one is filled only in part.
 const fastest = 250e6
 
+// acceptRetry is the wait after a connection that could not be accepted.
+const acceptRetry = 10 * time.Millisecond
+
 // Config is a way.
 type Config struct {
 	RTT  time.Duration // half of it is added in each direction
@@ -94,6 +97,8 @@ func (p *Proxy) accept() {
 		}
 		if err == nil {
 			p.wg.Go(func() { p.connect(c.(*net.TCPConn)) })
+		} else if !p.await(p.now() + acceptRetry) { // no descriptors, and they come back
+			return
 		}
 	}
 }
