@@ -82,8 +82,11 @@ func (c *child) failed(err error) error {
 // kill ends the child at once; a call that waits for it fails.
 func (c *child) kill() { syscall.Kill(-c.pid, syscall.SIGKILL) }
 
-// close ends the child and waits for it.
-func (c *child) close() error {
+// PID is the process id.
+func (c *child) PID() int { return c.pid }
+
+// Close ends the child's input, and so the child, and waits for it.
+func (c *child) Close() error {
 	c.in.Close()
 	err := <-c.ended
 	c.out.Close()

@@ -47,17 +47,11 @@ func StartDiscard(cfg DiscardConfig) (*Discard, error) {
 	d := &Discard{child: c}
 	var ready readyToDiscard
 	if err := c.ask(&ready); err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	d.Ends = ready.Ends
 	return d, nil
 }
-
-// PID is the process id.
-func (d *Discard) PID() int { return d.pid }
-
-// Close ends the process.
-func (d *Discard) Close() error { return d.close() }
 
 // goal is the word that starts the child.
 type goal struct {

@@ -16,9 +16,6 @@ func StartPart(name string, args ...string) (*Part, error) {
 	return &Part{c}, nil
 }
 
-// PID is the process id.
-func (p *Part) PID() int { return p.pid }
-
 // Tell sends a document.
 func (p *Part) Tell(doc any) error { return p.tell(doc) }
 
@@ -28,6 +25,3 @@ func (p *Part) Ask(ctx context.Context, into any) error {
 	defer stop()
 	return p.ask(into)
 }
-
-// Close ends its input, and so the process, and waits for it.
-func (p *Part) Close() error { return p.close() }

@@ -66,16 +66,10 @@ func StartSource(cfg SourceConfig) (*Source, error) {
 	}
 	s := &Source{child: c}
 	if err := c.ask(&s.About); err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return s, nil
 }
-
-// PID is the process id.
-func (s *Source) PID() int { return s.pid }
-
-// Close ends the process.
-func (s *Source) Close() error { return s.close() }
 
 // Step is the time between two batches at a rate in bytes per second.
 func (a About) Step(rate float64) time.Duration {

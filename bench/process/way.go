@@ -40,7 +40,7 @@ func StartWay(cfg WayConfig) (*Way, error) {
 	}
 	w := &Way{child: c}
 	if err := c.ask(&w.Addr); err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return w, nil
 }
@@ -53,12 +53,6 @@ func (w *Way) Forward(target string) error {
 	var ready bool
 	return w.ask(&ready)
 }
-
-// PID is the process id.
-func (w *Way) PID() int { return w.pid }
-
-// Close ends the process.
-func (w *Way) Close() error { return w.close() }
 
 // ServeWay is the child's side: it forwards to the last target it was told, until in ends.
 func ServeWay(_ context.Context, cfg WayConfig, in io.Reader, out io.Writer) error {
