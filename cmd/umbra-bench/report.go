@@ -51,6 +51,12 @@ by a Chromium, which has to be installed for it.`,
 }
 
 func (f *reportFlags) run(cmd *cobra.Command, files []string) error {
+	if f.html == "" && f.png == "" && len(f.charts) > 0 {
+		return errors.New("--charts chooses what the page shows: give --html or --png")
+	}
+	if f.png == "" && f.browser != "" {
+		return errors.New("--browser draws the picture: give --png")
+	}
 	var runs []report.Run
 	var sources []page.Source
 	for _, file := range files {

@@ -47,6 +47,11 @@ func TestReport(t *testing.T) {
 	if _, _, err := umbraBench(t, "report", "none.json"); err == nil {
 		t.Error("a file that is not there was shown")
 	}
+	for _, alone := range []string{"--charts", "--browser"} { // they would do nothing
+		if _, _, err := umbraBench(t, "report", file, alone, "x"); err == nil || !strings.Contains(err.Error(), "give --") {
+			t.Errorf("%s alone: %v", alone, err)
+		}
+	}
 	if _, _, err := umbraBench(t, "report"); err == nil {
 		t.Error("no file was shown")
 	}
