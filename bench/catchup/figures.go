@@ -115,7 +115,7 @@ func (r *Report) remark(o Options) {
 	} else {
 		m.Say("the outage: the link is paused for %v, at the rate the source always has", o.Outage)
 	}
-	m.Say("the source grows by %.0f MB/s all the time; local clients produce %.0f batches/s with acks=all (fsynced) over %d connections and read them over as many; latency is open loop, from when a batch was due", o.Rate/1e6, o.LocalRate, o.LocalConns)
+	m.Say("the source grows by %.0f MB/s all the time; local clients produce %.0f batches/s with acks=all (fsynced) over %d connections and read them over %d; latency is open loop, from when a batch was due", o.Rate/1e6, o.LocalRate, min(o.LocalConns, o.Partitions), o.LocalConns)
 	m.Say("source, umbra and all clients share this machine's cores: what local clients feel while the shadow catches up is umbra's and the source's use of them together")
 	var d report.Disturbance
 	for i, round := range r.Rounds {

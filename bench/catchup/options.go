@@ -16,7 +16,7 @@ type Options struct {
 	Record     int           // bytes of a value
 	Batch      int           // records in a batch
 	LocalRate  float64       // batches per second produced locally
-	LocalConns int           // that produce, and as many that read
+	LocalConns int           // that read, and as many that produce, but no more than Partitions
 	Around     time.Duration // length of the phases before and after
 	Rounds     int
 	Seed       uint64

@@ -49,7 +49,7 @@ func (f *catchupFlags) flagSet(fs *pflag.FlagSet) {
 	fs.Var(&f.record, "record", "size of a record's value")
 	fs.IntVar(&o.Batch, "batch", 16, "records in a batch")
 	fs.Float64Var(&o.LocalRate, "local-rate", 500, "batches per second produced locally")
-	fs.IntVar(&o.LocalConns, "local-connections", 8, "connections that produce locally, and as many that read")
+	fs.IntVar(&o.LocalConns, "local-connections", 8, "connections that read locally, and as many that produce, but no more than partitions")
 	fs.DurationVar(&o.Around, "around", 8*time.Second, "length of the phases before and after")
 	fs.IntVar(&o.Rounds, "rounds", 3, "outages")
 	f.common.add(fs, "the whole thing, small, in less than 20 s")
