@@ -60,7 +60,7 @@ page() {
   "$program" report "${files[@]}" --html "$results/report.html"
   "$program" report "${files[@]}" --png "$results/report.png" --charts "$(IFS=,; echo "${PICTURE[*]}")"
   if grep -q '<!-- bench -->' README.md; then
-    "$program" report "$results"/*.json --readme README.md
+    "$program" report "${files[@]}" --readme README.md
   fi
   "$program" report "${files[@]}"
 }

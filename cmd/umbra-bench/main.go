@@ -6,6 +6,7 @@
 //	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
 //	umbra-bench consume the broker beside Apache Kafka: consuming
 //	umbra-bench catchup what catching up after an outage takes, and what local clients feel of it
+//	umbra-bench soak    load, kill, partition, verify: for a given time, with a verdict
 //	umbra-bench compare what changed between two runs of a bench
 //	umbra-bench report  tables, an HTML page and a picture of finished benches
 //
