@@ -71,7 +71,7 @@ func (r *Report) far(b *strings.Builder) {
 	if !slices.ContainsFunc(r.Cases, func(c *Case) bool { return c.Median != nil && c.Cell.Line > 0 }) {
 		return
 	}
-	fmt.Fprint(b, "\nOne hot partition over a line of 1 Gbit/s: the part of it that is used, from the first record on\n\n")
+	fmt.Fprint(b, "\nOne hot partition over a line of 1 Gbit/s: the part of it that is used, from the first record on; discarding is timed from its first request on\n\n")
 	t := report.Columns(b)
 	fmt.Fprintln(t, "SOURCE\tENGINE\tROUND TRIP\tDISCARD MB/S\tUMBRA MB/S\tLINE USED\tLOW-HIGH\tN\t")
 	for _, c := range r.Cases {

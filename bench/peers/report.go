@@ -228,15 +228,24 @@ func (c *Case) chart() report.Chart {
 		s.Labels = append(s.Labels, title(l.System))
 		s.Y, s.Low, s.High = append(s.Y, f.Value), append(s.Low, f.Low), append(s.High, f.High)
 	}
-	return report.Chart{ID: fmt.Sprintf("peers-cost-%d", c.Record), Kind: report.Bars, Y: "CPU-s/GiB", LogY: true, Series: []report.Series{s},
-		Title: fmt.Sprintf("CPU per GiB of everything replication needs, records of %d bytes", c.Record)}
+	text := fmt.Sprintf("CPU per GiB of everything replication needs, records of %d bytes", c.Record)
+	var times []string
+	for _, system := range []string{Follower, Go, MM2Tuned, MM2Default} {
+		if f, ok := c.over("", system, Umbra); ok {
+			times = append(times, fmt.Sprintf("%s %s", title(system), report.Number(f.Value)))
+		}
+	}
+	if len(times) > 0 {
+		text += "; in umbras: " + strings.Join(times, ", ")
+	}
+	return report.Chart{ID: fmt.Sprintf("peers-cost-%d", c.Record), Kind: report.Bars, Y: "CPU-s/GiB", LogY: true, Series: []report.Series{s}, Title: text}
 }
 
 // quantiles draws the delays at one rate. The source's own are those seen while
 // the first of the systems was measured.
 func (r *Report) quantiles(rate float64) (report.Chart, bool) {
-	c := report.Chart{ID: fmt.Sprintf("peers-delay-%.0f", rate/1e6), Kind: report.Quantiles, X: "1/(1-quantile)", Y: "delay, ms", LogY: true,
-		Title: fmt.Sprintf("Delay from the source's acknowledgement to readable, %.0f MB/s", rate/1e6)}
+	c := report.Chart{ID: fmt.Sprintf("peers-delay-%.0f", rate/1e6), Kind: report.Quantiles, X: "1/(1-quantile)", Y: "delay, ms", LogY: true}
+	var half []string
 	for _, d := range r.Delays {
 		if d.Rate != rate || d.Failed != "" {
 			continue
@@ -244,7 +253,9 @@ func (r *Report) quantiles(rate float64) (report.Chart, bool) {
 		if len(c.Series) == 0 {
 			c.Series = append(c.Series, report.Series{Name: "the source itself", X: d.sourceCurve.X, Y: d.sourceCurve.Y})
 		}
+		half = append(half, fmt.Sprintf("%s ms with %s", report.Number(d.Copy.P50), title(d.System)))
 		c.Series = append(c.Series, report.Series{Name: title(d.System), X: d.copyCurve.X, Y: d.copyCurve.Y})
 	}
+	c.Title = fmt.Sprintf("At %.0f MB/s half is readable after the source's acknowledgement in %s", rate/1e6, strings.Join(half, ", "))
 	return c, len(c.Series) > 0
 }

@@ -44,6 +44,28 @@ func Number(v float64) string {
 	return text
 }
 
+// Span is from the least of values to the greatest, for a title: "0.5 to 2", or one
+// number where both read alike.
+func Span(values []float64) string {
+	_, low, high := Median(values)
+	a, b := Number(low), Number(high)
+	if a == b {
+		return a
+	}
+	return a + " to " + b
+}
+
+// FileName is a name as a part of a file's or a chart's: small letters and digits stay,
+// the rest becomes a dash.
+func FileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return '-'
+		}
+		return r
+	}, name)
+}
+
 // Range is the spread of a figure for a person, low to high; empty where there is
 // none, or it is not known.
 func (f *Figure) Range() string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"umbra/bench/delay"
 	"umbra/bench/hdr"
 	"umbra/bench/report"
 )
@@ -25,9 +26,9 @@ func (r *Report) charts() []report.Chart {
 	}
 	if len(r.Kills) > 0 {
 		out = append(out,
-			r.killChart("failover", "Failover: from the kill to the first write the shadow accepted, each kill", "ms", func(k *Kill) float64 { return k.FailoverMs }),
-			r.killChart("lost-records", "Records acknowledged by the source and not on the shadow, each kill", "records", func(k *Kill) float64 { return float64(k.LostRecords) }),
-			r.killChart("lost-ms", "Age of the oldest lost record at the kill, each kill", "ms", func(k *Kill) float64 { return k.LostMs }))
+			r.killChart("failover", "Failover: the shadow accepts its first write %s ms after the kill, of %d kills", "ms", func(k *Kill) float64 { return k.FailoverMs }),
+			r.killChart("lost-records", "Each kill loses %s records that the source had acknowledged, of %d kills", "records", func(k *Kill) float64 { return float64(k.LostRecords) }),
+			r.killChart("lost-ms", "At the kill the oldest lost record is %s ms old, of %d kills", "ms", func(k *Kill) float64 { return k.LostMs }))
 	}
 	return out
 }
@@ -45,23 +46,25 @@ func (r *Report) sources() []string {
 
 // lagCharts are a source's lag over time: measured at each rate, and as reported.
 func (r *Report) lagCharts(source string) []report.Chart {
-	id := "rpo-" + fileName(source) + "-lag"
-	times := report.Chart{ID: id + "-ms", Kind: report.Lines, X: "time (s)", Y: "lag (ms)",
-		Title: fmt.Sprintf("Lag of the shadow behind a second client of the source, %s", source)}
-	records := report.Chart{ID: id + "-records", Kind: report.Lines, X: "time (s)", Y: "lag (records)",
-		Title: fmt.Sprintf("Records the shadow lacked, %s", source)}
+	id := "rpo-" + report.FileName(source) + "-lag"
+	times := report.Chart{ID: id + "-ms", Kind: report.Lines, X: "time (s)", Y: "lag (ms)"}
+	records := report.Chart{ID: id + "-records", Kind: report.Lines, X: "time (s)", Y: "lag (records)"}
+	var late, lacked float64 // the most that was measured
 	for _, c := range r.Cases {
 		m := c.middle()
 		if c.Source != source || m == nil {
 			continue
 		}
+		late, lacked = max(late, m.Lag.MsMax), max(lacked, float64(m.Lag.RecordsMax))
 		inMs, inRecords := func(p lagPoint) float64 { return p.ms }, func(p lagPoint) float64 { return p.records }
-		times.Series = append(times.Series, line(c.Pace+" measured", m.series, inMs), line(c.Pace+" as umbra reports", m.reported, inMs))
-		records.Series = append(records.Series, line(c.Pace+" measured", m.series, inRecords), line(c.Pace+" as umbra reports", m.reported, inRecords))
+		times.Series = append(times.Series, line("umbra, "+c.Pace+", measured", m.series, inMs), line("umbra, "+c.Pace+", as it reports", m.reported, inMs))
+		records.Series = append(records.Series, line("umbra, "+c.Pace+", measured", m.series, inRecords), line("umbra, "+c.Pace+", as it reports", m.reported, inRecords))
 	}
 	if len(times.Series) == 0 {
 		return nil
 	}
+	times.Title = fmt.Sprintf("The shadow lags at most %s ms behind a second client of the source, %s", report.Number(late), source)
+	records.Title = fmt.Sprintf("The shadow lacks at most %s records that the client has, %s", report.Number(lacked), source)
 	return []report.Chart{times, records}
 }
 
@@ -71,9 +74,11 @@ func line(name string, points []lagPoint, y func(lagPoint) float64) report.Serie
 
 // quantiles is the distribution of the delay at both sides.
 func (c *Case) quantiles() report.Chart {
-	out := report.Chart{ID: strings.Join([]string{"rpo", fileName(c.Source), c.Pace, "delay"}, "-"), Kind: report.Quantiles, X: "quantile", Y: "delay (ms)", LogY: true,
-		Title: fmt.Sprintf("From the source's acknowledgement to readable, %s, %s", c.Source, c.paceText())}
-	out.Series = []report.Series{curve("read at the source", c.merged(ofSource)), curve("read at the shadow", c.merged(ofShadow))}
+	out := report.Chart{ID: strings.Join([]string{"rpo", report.FileName(c.Source), c.Pace, "delay"}, "-"), Kind: report.Quantiles, X: "quantile", Y: "delay (ms)", LogY: true}
+	source, shadow := c.merged(ofSource), c.merged(ofShadow)
+	out.Title = fmt.Sprintf("%s, %s: half readable %s ms after the acknowledgement at the source, %s on the shadow", c.Source, c.paceText(),
+		report.Number(delay.SummaryOf(source).P50), report.Number(delay.SummaryOf(shadow).P50))
+	out.Series = []report.Series{curve("read at the source", source), curve("read at the shadow", shadow)}
 	return out
 }
 
@@ -95,15 +100,13 @@ func (c *Case) paceText() string {
 	return c.Pace + "/s"
 }
 
-// killChart shows one figure of all kills, from the least to the greatest.
+// killChart shows one figure of all kills, from the least to the greatest. The title
+// is told its span and the number of kills.
 func (r *Report) killChart(id, title, unit string, of func(*Kill) float64) report.Chart {
 	kills := slices.SortedStableFunc(slices.Values(r.Kills), func(a, b *Kill) int { return cmp.Compare(of(a), of(b)) })
-	s := report.Series{Name: "kills"}
+	s := report.Series{Name: "umbra"}
 	for _, k := range kills {
 		s.Labels, s.Y = append(s.Labels, fmt.Sprintf("kill %d", k.Round)), append(s.Y, of(k))
 	}
-	return report.Chart{ID: "rpo-kills-" + id, Title: title, Kind: report.Bars, Y: unit, Series: []report.Series{s}}
+	return report.Chart{ID: "rpo-kills-" + id, Title: fmt.Sprintf(title, report.Span(s.Y), len(kills)), Kind: report.Bars, Y: unit, Series: []report.Series{s}}
 }
-
-// fileName is a source's name as a part of a file's.
-func fileName(source string) string { return strings.NewReplacer(":", "_", "/", "_").Replace(source) }

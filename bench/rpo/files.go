@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"umbra/bench/hdr"
+	"umbra/bench/report"
 )
 
 // writeHDR writes an interval log with every round of both sides, and a percentile
@@ -35,7 +36,7 @@ func (r *run) writeHDR() (err error) {
 					return err
 				}
 			}
-			name := fmt.Sprintf("rpo-%s-%s-%s.hgrm", fileName(c.Source), c.Pace, side)
+			name := fmt.Sprintf("rpo-%s-%s-%s.hgrm", report.FileName(c.Source), c.Pace, side)
 			if err := writePercentiles(filepath.Join(r.HDR, name), c.merged(of)); err != nil {
 				return err
 			}
