@@ -18,6 +18,9 @@ const (
 	delayDrain  = 60 * time.Second // for the last record to be readable everywhere
 )
 
+// errSlow is a copy that did not keep up with the load.
+var errSlow = errors.New("not all was readable in time")
+
 // delays measures the delay of every system that can be read while it copies, one
 // after the other.
 func (s *stage) delays(ctx context.Context, systems map[string]system, rate float64, order *rand.Rand, out *Report) error {
@@ -30,7 +33,7 @@ func (s *stage) delays(ctx context.Context, systems map[string]system, rate floa
 		}
 		s.Say("delay at %.0f MB/s, %s", rate/1e6, title(names[i]))
 		d, err := s.delay(ctx, sys, names[i], rate)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		if errors.Is(err, errSlow) && ctx.Err() == nil {
 			d, err = &Delay{System: names[i], Rate: rate, Failed: strings.Join(strings.Fields(err.Error()), " ")}, nil
 		}
 		if err != nil {
@@ -92,9 +95,12 @@ func (s *stage) observe(ctx context.Context, addr string, t topic, l delay.Load,
 		if err == nil && len(acks) == 0 {
 			err = errors.New("nothing was sent")
 		}
-		for _, o := range []*delay.Observer{own, far} {
-			if err == nil {
-				err = o.Await(ctx, delay.Ends(acks), delayDrain)
+		if err == nil {
+			err = own.Await(ctx, delay.Ends(acks), delayDrain)
+		}
+		if err == nil {
+			if err = far.Await(ctx, delay.Ends(acks), delayDrain); errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("%w: %w", errSlow, err)
 			}
 		}
 		return acks, err
