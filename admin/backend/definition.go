@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"umbra/admin/api"
@@ -28,7 +29,7 @@ func definition(d api.LinkDefinition) (spec.Definition, error) {
 // addTarget takes the target in seconds over into the options. A definition
 // that was read from here has both.
 func addTarget(o *spec.Options, d api.LinkDefinition) error {
-	target := time.Duration(d.RPOTargetSeconds * float64(time.Second))
+	target := time.Duration(math.Round(d.RPOTargetSeconds * float64(time.Second))) // 1.001 s is a little less in binary
 	if text, twice := d.Options["rpo_target"]; twice && o.RPOTarget != target {
 		return fmt.Errorf("rpo_target: it is given twice, as %q and as %v seconds", text, d.RPOTargetSeconds)
 	}

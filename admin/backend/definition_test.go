@@ -53,6 +53,18 @@ func TestDefinitionRoundTrip(t *testing.T) {
 	}
 }
 
+// A target that has no exact form as a number of seconds is no second target.
+func TestTargetInSeconds(t *testing.T) {
+	for ms := range 3000 {
+		target := time.Duration(ms) * time.Millisecond
+		d := api.LinkDefinition{Name: "dr", Bootstrap: []string{"a:1"}, Topics: []string{"x"}, RPOTargetSeconds: target.Seconds(),
+			Options: map[string]string{"rpo_target": target.String()}}
+		if got, err := definition(d); err != nil || got.Options.RPOTarget != target {
+			t.Fatalf("%v becomes %v, %v", target, got.Options.RPOTarget, err)
+		}
+	}
+}
+
 func TestDefinitionTellsEveryFault(t *testing.T) {
 	d := api.LinkDefinition{Name: "-x", Bootstrap: []string{"a"}, Topics: []string{"ok", "regex:a", "prefix:"}, Exclude: []string{"ä"}, Start: "soon",
 		RPOTargetSeconds: -1, Options: map[string]string{"fetch_maxbytes": "1MiB", "backoff_min": "5", "backoff_max": "3h"}}
