@@ -148,15 +148,20 @@ func (c *comparer) pass(r *Result, to int64, why string) {
 	c.next, r.To = to, to
 }
 
-// fetch asks the source again while it answers nothing because of a quota: an
-// empty answer counts as a hole only without one.
+// fetch asks the source again while it answers nothing because of a quota, for
+// throttledMax: an empty answer counts as a hole only without one.
 func fetch(ctx context.Context, client *source.Client, t Target, offset int64) (source.Fetched, error) {
-	for {
+	for waited := time.Duration(0); ; {
 		got, err := client.Fetch(ctx, t.Place, t.SourceID, offset, chunkBytes)
 		if err != nil || len(got.Records) > 0 || got.Throttle == 0 {
 			return got, err
 		}
-		if err := pause(ctx, min(got.Throttle, throttleMax)); err != nil {
+		if waited >= throttledMax {
+			return got, fmt.Errorf("fetch topic %q partition %d at offset %d: the source's quota lets nothing through for %v", t.Topic, t.Index, offset, waited)
+		}
+		wait := min(got.Throttle, throttleMax)
+		waited += wait
+		if err := pause(ctx, wait); err != nil {
 			return got, err
 		}
 	}
@@ -165,6 +170,8 @@ func fetch(ctx context.Context, client *source.Client, t Target, offset int64) (
 const (
 	// throttleMax is the longest pause of a source's quota that is believed.
 	throttleMax = 30 * time.Second
+	// throttledMax is how long a quota may hold back one answer.
+	throttledMax = 10 * time.Minute
 	// memoryWait and memoryTries are for a shard that has no memory for a read
 	// now: copying goes first.
 	memoryWait  = 100 * time.Millisecond
