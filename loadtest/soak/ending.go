@@ -20,7 +20,7 @@ import (
 type Failover struct {
 	Ending   Ending    `json:"ending"`
 	Killed   bool      `json:"killed_amid"` // umbra was killed in the middle and finished after its restart
-	Seconds  float64   `json:"seconds"`     // as the receipt says; 0 where a kill cut it in two
+	Seconds  float64   `json:"seconds"`     // as the receipt says; the time that umbra was down counts
 	Topics   int       `json:"topics"`
 	Records  Reckoning `json:"records"`     // what the source had acknowledged
 	ToldLost int64     `json:"told_lost"`   // records, by the receipt
@@ -58,7 +58,7 @@ func (e *ending) run(ctx context.Context) error {
 		e.book.violate("failover", link, "%v", err)
 		return nil
 	}
-	e.receipt(ctx, receipt)
+	e.receipt(receipt)
 	e.reckon(ctx, e.load.ledger, &e.out.Records, "ledger", func(tp workload.TopicPartition) int64 { return e.final[tp].FinalOffset })
 	e.stable(ctx)
 	if err := e.goOn(ctx); err != nil {
@@ -104,7 +104,6 @@ func (e *ending) failOver(ctx context.Context) (*api.Receipt, error) {
 	if !e.setup.KillAmid {
 		var r api.Receipt
 		err := e.shadow.ask.JSON(within, &r, "failover", link, "--yes")
-		e.out.Seconds = r.Seconds
 		return &r, err
 	}
 	begun := make(chan umbra.Output, 1)
@@ -123,8 +122,8 @@ func (e *ending) failOver(ctx context.Context) (*api.Receipt, error) {
 	return e.finish(within)
 }
 
-// finish waits for a failover that goes on after a kill, and reads its receipt; if the
-// kill came before anything was decided, it begins it.
+// finish waits for a failover that goes on after a kill, and asks for its receipt, which
+// is stored last; if the kill came before anything was decided, it begins it.
 func (e *ending) finish(ctx context.Context) (*api.Receipt, error) {
 	for {
 		status, err := e.shadow.admin.Link(ctx, link)
@@ -136,38 +135,38 @@ func (e *ending) finish(ctx context.Context) (*api.Receipt, error) {
 				err := e.shadow.ask.JSON(ctx, &r, "failover", link, "--yes")
 				return &r, err
 			case done == status.Topics:
-				return nil, nil
+				var r *api.Receipt
+				if r, err = e.shadow.admin.Receipt(ctx, link, ""); err == nil {
+					return r, nil
+				}
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("failover that a kill had cut in two: still not done: %+v: %w", status, ctx.Err())
+			return nil, fmt.Errorf("failover that a kill had cut in two: still not done: %+v: %w", status, errors.Join(ctx.Err(), err))
 		}
 		wait(ctx, 50*time.Millisecond)
 	}
 }
 
-// receipt holds the receipt against itself. There is none to be read after a kill in the
-// middle: then the ends are what the shadow shows.
-func (e *ending) receipt(ctx context.Context, r *api.Receipt) {
-	if r == nil {
-		e.ends(ctx)
-		return
-	}
-	e.out.Topics, e.out.ToldLost, e.out.Bound = len(r.Topics), r.EstimatedLoss.Records, string(r.EstimatedLoss.Bound)
+// receipt holds the receipt against itself. What follows holds it against the logs.
+func (e *ending) receipt(r *api.Receipt) {
+	e.out.Topics, e.out.Seconds, e.out.ToldLost, e.out.Bound = len(r.Topics), r.Seconds, r.EstimatedLoss.Records, string(r.EstimatedLoss.Bound)
 	if r.Outcome != api.OutcomeFailedOver {
 		e.book.violate("receipt", link, "outcome %s", r.Outcome)
 	}
 	var sum int64
 	for _, t := range r.Topics {
-		if t.State != api.StateFailedOver {
-			e.book.violate("receipt", t.Topic, "%s, %s", t.State, reasonText(t.Reason))
+		if t.State != api.StateFailedOver || t.StateBefore == api.StateFailingOver {
+			e.book.violate("receipt", t.Topic, "from %s to %s, %s", t.StateBefore, t.State, reasonText(t.Reason))
 		}
 		for _, p := range t.Partitions {
 			subject := fmt.Sprintf("%s/%d", t.Topic, p.Partition)
 			e.final[workload.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = p
-			e.out.Aborted += len(p.Aborted)
+			markers := int(p.EndOffset - p.FinalOffset)
+			e.out.Aborted += markers
 			sum += p.Loss.Records
-			if p.EndOffset != p.FinalOffset+int64(len(p.Aborted)) || p.LeaderEpochAfter <= p.LeaderEpochBefore {
+			// Which transactions they end is not known any more after a kill.
+			if known := len(p.Aborted); markers < known || markers > known && !e.out.Killed || p.LeaderEpochAfter <= p.LeaderEpochBefore {
 				e.book.violate("receipt", subject, "%+v", p)
 			}
 			if p.SourceEndOffset != nil && p.Loss.Known() && p.Loss.Records != max(0, *p.SourceEndOffset-p.FinalOffset) {
@@ -179,7 +178,9 @@ func (e *ending) receipt(ctx context.Context, r *api.Receipt) {
 	if sum != r.EstimatedLoss.Records {
 		e.book.violate("receipt", link, "it says %d lost, its partitions %d", r.EstimatedLoss.Records, sum)
 	}
-	e.seals()
+	if !e.out.Killed { // who asked was told
+		e.seals()
+	}
 }
 
 // seals: the receipt lies in a file, as it was written.
@@ -197,39 +198,6 @@ func (e *ending) seals() {
 			e.book.violate("receipt", "file", "%s: %v", name, err)
 		}
 	}
-}
-
-// ends takes what the shadow shows for what a receipt would have said: the cut is where
-// the first batch of its own leader epoch is, an abort marker, or the end.
-func (e *ending) ends(ctx context.Context) {
-	rows, err := e.shadow.admin.Partitions(ctx, link, "", 0)
-	if err != nil {
-		e.book.skipped("receipt", link, err)
-		return
-	}
-	topics := map[string]bool{}
-	for _, r := range rows.Partitions {
-		topics[r.Topic] = true
-		subject := fmt.Sprintf("%s/%d", r.Topic, r.Partition)
-		p := api.ReceiptPartition{Partition: r.Partition, StartOffset: r.StartOffset, FinalOffset: r.EndOffset, EndOffset: r.EndOffset}
-		t, err := e.dst.Topic(ctx, r.Topic)
-		if err != nil {
-			e.book.skipped("receipt", subject, err)
-			continue
-		}
-		for b, err := range e.dst.Batches(ctx, r.Topic, r.Partition, r.StartOffset, r.EndOffset) {
-			if err != nil {
-				e.book.judge("receipt", subject, "", err)
-				break
-			}
-			if b.LeaderEpoch >= t.Partitions[r.Partition].LeaderEpoch {
-				p.FinalOffset = b.Base
-				break
-			}
-		}
-		e.final[workload.TopicPartition{Topic: r.Topic, Partition: r.Partition}] = p
-	}
-	e.out.Topics = len(topics)
 }
 
 // reckon holds a ledger against the shadow.
