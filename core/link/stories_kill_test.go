@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -105,7 +104,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked := s.src.Fetched("orders")
-		s.waitFor("the child copies", func() bool { return s.src.Fetched("orders") > asked+20+rng.IntN(200) })
+		eventually(s.t, "the child copies", func() bool { return s.src.Fetched("orders") > asked+20+rng.IntN(200) })
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -124,15 +123,5 @@ func TestKilledUnderLoad(t *testing.T) {
 	s.same("orders", 4)
 	if n := len(s.gaps("orders")) + len(s.cuts("orders")); n != 0 {
 		t.Errorf("%d gaps and cuts", n)
-	}
-}
-
-// waitFor is eventually for moments without a node.
-func (s *story) waitFor(what string, is func() bool) {
-	s.t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("it never came true that %s", what)
-		}
 	}
 }
