@@ -28,7 +28,6 @@ import (
 	"encoding/binary"
 
 	"umbra/kafkaproto/compress"
-
 	"umbra/kafkaproto/crc32c"
 )
 
