@@ -83,7 +83,7 @@ func (a *app) failover(ctx context.Context, c *client.Client, link string, o *fa
 	}
 	if o.noWait {
 		return a.show(op, []string{op.ID}, func(w io.Writer, _ view) {
-			fmt.Fprintf(w, "%s of link %s began as %s.   Follow: umbra link status %s --watch\n", op.Verb, link, op.ID, link)
+			fmt.Fprintf(w, "%s of link %s began as %s.   Follow: %s\n", op.Verb, link, op.ID, followUp(op))
 		})
 	}
 	if op, err = a.await(ctx, c, op, o.timeout); err != nil {
@@ -158,7 +158,7 @@ func (a *app) await(ctx context.Context, c *client.Client, op *api.Operation, ti
 	p.close()
 	if err != nil && ctx.Err() != nil {
 		return nil, &failure{code: exitError, what: fmt.Sprintf("stopped waiting for the %s of link %q", op.Verb, op.Link),
-			why: ctx.Err().Error() + "; it goes on in the daemon as " + op.ID, do: fmt.Sprintf("follow it: umbra link status %s --watch", op.Link)}
+			why: ctx.Err().Error() + "; it goes on in the daemon as " + op.ID, do: "follow it: " + followUp(op)}
 	}
 	if err != nil {
 		return nil, err
@@ -167,6 +167,15 @@ func (a *app) await(ctx context.Context, c *client.Client, op *api.Operation, ti
 		return nil, done.Error
 	}
 	return done, nil
+}
+
+// followUp is how to see the end of an operation that nobody waits for.
+func followUp(op *api.Operation) string {
+	follow := "umbra link status " + op.Link + " --watch"
+	if op.Verb == api.VerbFailover {
+		follow += ", then umbra receipt " + op.Link
+	}
+	return follow
 }
 
 // showReceipt prints and writes what a failover returned.

@@ -204,7 +204,7 @@ func TestFailoverNoWait(t *testing.T) {
 		return receiptDoc(api.OutcomeFailedOver), nil
 	}})
 	var s shell
-	if code := s.run(d, "failover", "eu-copy", "--yes", "--no-wait"); code != exitOK || !strings.Contains(s.out.String(), "began as op-") {
+	if code := s.run(d, "failover", "eu-copy", "--yes", "--no-wait"); code != exitOK || !strings.Contains(s.out.String(), "began as op-") || !strings.Contains(s.out.String(), "then umbra receipt eu-copy") {
 		t.Errorf("exit %d\n%s%s", code, s.out.String(), s.err.String())
 	}
 }
