@@ -20,9 +20,9 @@ E2E_RUN      ?= .
 # Where `make demo` mirrors from: umbra or kafka.
 SOURCE       ?= umbra
 
-STAGES := build fmt vet lint imports unit fuzz e2e bench-short
+STAGES := build fmt vet lint imports unit fuzz e2e demos bench-short
 
-.PHONY: all build fmt vet lint imports test unit fuzz e2e harness bench bench-report bench-short browser demo deps clean
+.PHONY: all build fmt vet lint imports test unit fuzz e2e harness bench bench-report bench-short browser demo demos deps clean
 
 all: build fmt vet lint imports unit
 
@@ -87,6 +87,11 @@ browser:
 demo: build
 	@if [ "$(SOURCE)" = kafka ]; then loadtest/install.sh java; fi
 	$(GO) run ./loadtest/demo -source $(SOURCE)
+
+# Both demos: what a newcomer runs first must work.
+demos:
+	$(MAKE) --no-print-directory demo SOURCE=umbra
+	$(MAKE) --no-print-directory demo SOURCE=kafka
 
 deps:
 	@loadtest/install.sh all
