@@ -1,5 +1,20 @@
 #include "textflag.h"
 
+// MUL moves x ahead by what Z10 says: the product's halves are in t and in x.
+#define MUL(x, t) \
+	VPCLMULQDQ $0x00, Z10, x, t \
+	VPCLMULQDQ $0x11, Z10, x, x
+
+// FOLD moves x ahead and adds the 64 bytes there.
+#define FOLD(x, t, at) \
+	MUL(x, t) \
+	VPTERNLOGD $0x96, at(SI), t, x
+
+// AHEAD adds x to the register behind it.
+#define AHEAD(x, next) \
+	MUL(x, Z5) \
+	VPTERNLOGD $0x96, Z5, x, next
+
 // func fold(state uint32, p []byte, k *[5][2]uint64) uint32
 TEXT ·fold(SB), NOSPLIT, $0-44
 	MOVL state+0(FP), AX
@@ -21,18 +36,10 @@ TEXT ·fold(SB), NOSPLIT, $0-44
 	JB   reduce
 
 loop:
-	VPCLMULQDQ $0x00, Z10, Z0, Z5
-	VPCLMULQDQ $0x11, Z10, Z0, Z0
-	VPCLMULQDQ $0x00, Z10, Z1, Z6
-	VPCLMULQDQ $0x11, Z10, Z1, Z1
-	VPCLMULQDQ $0x00, Z10, Z2, Z7
-	VPCLMULQDQ $0x11, Z10, Z2, Z2
-	VPCLMULQDQ $0x00, Z10, Z3, Z8
-	VPCLMULQDQ $0x11, Z10, Z3, Z3
-	VPTERNLOGD $0x96, (SI), Z5, Z0
-	VPTERNLOGD $0x96, 64(SI), Z6, Z1
-	VPTERNLOGD $0x96, 128(SI), Z7, Z2
-	VPTERNLOGD $0x96, 192(SI), Z8, Z3
+	FOLD(Z0, Z5, 0)
+	FOLD(Z1, Z6, 64)
+	FOLD(Z2, Z7, 128)
+	FOLD(Z3, Z8, 192)
 	ADDQ $256, SI
 	SUBQ $256, CX
 	CMPQ CX, $256
@@ -41,15 +48,9 @@ loop:
 reduce:
 	// four registers into one: each is 512 bits ahead of the next
 	VBROADCASTI32X4 16(DX), Z10
-	VPCLMULQDQ $0x00, Z10, Z0, Z5
-	VPCLMULQDQ $0x11, Z10, Z0, Z0
-	VPTERNLOGD $0x96, Z5, Z0, Z1
-	VPCLMULQDQ $0x00, Z10, Z1, Z5
-	VPCLMULQDQ $0x11, Z10, Z1, Z1
-	VPTERNLOGD $0x96, Z5, Z1, Z2
-	VPCLMULQDQ $0x00, Z10, Z2, Z5
-	VPCLMULQDQ $0x11, Z10, Z2, Z2
-	VPTERNLOGD $0x96, Z5, Z2, Z3
+	AHEAD(Z0, Z1)
+	AHEAD(Z1, Z2)
+	AHEAD(Z2, Z3)
 
 	// four lanes into one: 384, 256 and 128 bits ahead of the last
 	VMOVDQU      32(DX), Y10
