@@ -39,6 +39,9 @@ func steady(ctx context.Context, j Job, lines []*line, d time.Duration, into *le
 	count := newCountdown()
 	var readers sync.WaitGroup
 	for c, l := range lines {
+		if err := l.ready(time.Now().Add(d + drainLimit)); err != nil {
+			into.fail(err)
+		}
 		first := l.sent // numbers go on from a load before this one
 		readers.Go(func() {
 			err := l.answers(func(n int, base int64) {
@@ -52,11 +55,6 @@ func steady(ctx context.Context, j Job, lines []*line, d time.Duration, into *le
 			}
 		})
 	}
-	for _, l := range lines { // a broker that reads no more must not hold the pace for ever
-		if err := l.SetWriteDeadline(time.Now().Add(d + drainLimit)); err != nil {
-			into.fail(err)
-		}
-	}
 	n := t.pace(sending, lines, d, into)
 	if err := count.await(int64(n), drainLimit); err != nil {
 		into.fail(err)
@@ -67,11 +65,15 @@ func steady(ctx context.Context, j Job, lines []*line, d time.Duration, into *le
 	readers.Wait()
 }
 
+// ready sets the deadlines of a new load, before anybody reads: the end of the load
+// sets the read deadline that its reader wakes by, and may come before the reader
+// starts. A broker that reads no more must not hold the pace for ever.
+func (l *line) ready(writes time.Time) error {
+	return errors.Join(l.SetReadDeadline(time.Time{}), l.SetWriteDeadline(writes))
+}
+
 // answers receives until the read deadline.
 func (l *line) answers(each func(n int, base int64)) error {
-	if err := l.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
 	for {
 		if err := l.receive(each); errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
