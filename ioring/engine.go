@@ -11,8 +11,6 @@ import (
 //
 // Two engines: uring and pwriter.
 type engine interface {
-	// direct says whether files of this engine may use O_DIRECT.
-	direct() bool
 	// transfer queues the rest of op's read or write; with op.state.chained
 	// an fdatasync that runs only when the transfer was whole.
 	transfer(op *Op)

@@ -45,7 +45,7 @@ func (r *Ring) OpenFile(path string, flag int, perm os.FileMode, direct bool) (*
 	if flag&os.O_APPEND != 0 {
 		return nil, fmt.Errorf("open %s: O_APPEND overrides offsets; open it without", path)
 	}
-	fd, align, err := openFd(path, flag, perm, direct && r.eng.direct())
+	fd, align, err := openFd(path, flag, perm, direct)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // pwriter is the engine for machines without io_uring: a few goroutines that
-// sit in pwrite, pread and fdatasync. Files are buffered.
+// sit in pwrite, pread and fdatasync.
 //
 //	owner: pending -> submit -> queue -> worker -> done -> reap -> report
 type pwriter struct {
@@ -46,7 +46,6 @@ func newPwriter(r *Ring) *pwriter {
 	return p
 }
 
-func (p *pwriter) direct() bool               { return false }
 func (p *pwriter) register([]byte, int) error { return nil }
 func (p *pwriter) unregister(int) error       { return nil }
 

@@ -27,7 +27,6 @@ type scripted struct {
 	failed  map[*File]bool // an fsync failed in the kernel
 }
 
-func (s *scripted) direct() bool               { return false }
 func (s *scripted) register([]byte, int) error { return nil }
 func (s *scripted) unregister(int) error       { return nil }
 func (s *scripted) close() error               { return nil }
@@ -265,7 +264,7 @@ func TestPwriteCancel(t *testing.T) {
 	}
 	var errs [3]error
 	for i := range errs {
-		op := &Op{Kind: Write, File: f, Buf: mapped(t, 512), Sync: i == 1, Done: func(op *Op) { errs[i] = op.Err }}
+		op := &Op{Kind: Write, File: f, Buf: mapped(t, directAlign), Sync: i == 1, Done: func(op *Op) { errs[i] = op.Err }}
 		if err := r.Push(op); err != nil {
 			t.Fatal(err)
 		}

@@ -92,8 +92,6 @@ func (u *uring) describe() string {
 	return "the kernel offers it, without registered buffers"
 }
 
-func (u *uring) direct() bool { return true }
-
 func (u *uring) transfer(op *Op) {
 	op.state.fsyncOnly = false
 	u.start(op)

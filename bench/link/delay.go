@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"umbra/bench/delay"
@@ -19,6 +20,12 @@ const (
 func (r *run) delaysOf(ctx context.Context, from origin, c *Case) error {
 	if !r.delays() {
 		return nil
+	}
+	if c.Source != SourceSynthetic { // a JVM's first seconds of a new load are not its own
+		r.Say("%s: warming up for the delay, engine %s", c.Source, c.Engine)
+		if _, err := r.delay(ctx, from, r.shadows[c.Engine], c.Cell, slices.Max(r.DelayRates)); err != nil {
+			return err
+		}
 	}
 	for _, rate := range r.DelayRates {
 		r.Say("%s: delay at %.0f MB/s, engine %s", c.Source, rate/1e6, c.Engine)

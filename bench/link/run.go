@@ -170,7 +170,7 @@ func (r *run) until(i int, part float64) time.Time {
 	share := r.Within / time.Duration(len(r.Sources))
 	var delays time.Duration
 	if r.delays() {
-		delays = time.Duration(len(r.shadows)*len(r.DelayRates)) * (r.DelayFor + delayWarm + 2*time.Second)
+		delays = time.Duration(len(r.shadows)*(len(r.DelayRates)+1)) * (r.DelayFor + delayWarm + 2*time.Second)
 	}
 	return r.started.Add(share*time.Duration(i) + time.Duration(part*float64(share-delays)))
 }
