@@ -127,7 +127,9 @@ type truncation struct {
 
 func (t *truncation) run() error {
 	next := min(t.segs[0].base, t.meta.start)
-	for t.segs[0].last < t.offset { // the last one reaches it: the log's end is above
+	// The last one reaches it, for the log's end is above; or it is the start that makes
+	// the end, and lies in a hole above the last batch.
+	for len(t.segs) > 1 && t.segs[0].last < t.offset {
 		next = t.segs[0].last + 1
 		t.segs = t.segs[1:]
 	}
@@ -194,6 +196,9 @@ func (t *truncation) position(s segmentFile, next int64) (pos, end int64, err er
 // keep copies the batches from pos of the first segment on into one file of
 // keepDir, in segment format.
 func (t *truncation) keep(pos int64) error {
+	if len(t.segs) == 1 && pos == t.segs[0].size {
+		return nil
+	}
 	out := io.Discard
 	sum := sha256.New()
 	if t.keepDir != "" {

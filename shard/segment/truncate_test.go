@@ -52,6 +52,35 @@ func TestCrashInTruncate(t *testing.T) {
 	r.log = nil
 }
 
+// The start may lie in a hole above the last batch, and is the end then. Cutting below it
+// finds no batch to cut.
+func TestTruncateBelowAStartInAHole(t *testing.T) {
+	engines(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine, Config{})
+		r.open()
+		if err := r.mirror(makeBatch(batchSpec{}), makeBatch(batchSpec{base: 5})); err != nil {
+			t.Fatal(err)
+		}
+		r.pump()
+		r.must(func(done func(error)) { r.log.SetStart(3, done) })
+		for _, want := range []Cut{{From: 3, To: 6}, {From: 2, To: 3}} {
+			var cut Cut
+			r.must(func(done func(error)) {
+				r.log.TruncateTo(want.From, r.dir+"-kept", func(c Cut, err error) { cut = c; done(err) })
+			})
+			if cut.From != want.From || cut.To != want.To || (cut.File != "") != (cut.Bytes > 0) {
+				t.Errorf("cut %+v, want %+v", cut, want)
+			}
+			for range 2 {
+				if r.log.StartOffset() != min(3, want.From) || r.log.EndOffset() != want.From {
+					t.Errorf("the log is %d to %d, want its end at %d", r.log.StartOffset(), r.log.EndOffset(), want.From)
+				}
+				r.reopen()
+			}
+		}
+	})
+}
+
 // truncateUpTo does the first steps of a truncation, as run does them; true
 // when it has no more.
 func truncateUpTo(t *testing.T, tr *truncation, stop int) bool {
