@@ -24,6 +24,7 @@ const (
 	sqeSkipSuccess = 1 << 6 // no completion unless it fails
 
 	fsyncDataSync = 1
+	writeDataSync = unix.RWF_DSYNC
 
 	cancelAny = 1 << 2
 	cancelAll = 1 << 0

@@ -3,6 +3,7 @@ package ioring_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -62,19 +63,60 @@ func TestNoSpaceInMidWrite(t *testing.T) {
 		if !ok {
 			t.Skip("mounting a tmpfs needs root; TestNoSpace covers the refusal")
 		}
-		f, err := g.ring.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, false)
-		must(t, err)
-		defer func() { must(t, f.Close()) }()
 		mem, slab := g.slab(1 << 20)
 		pattern(mem, 9)
-		g.must(&ioring.Op{Kind: ioring.Write, File: f, Buf: mem[:512<<10], Slab: slab, Sync: true})
-		op := &ioring.Op{Kind: ioring.Write, File: f, Off: 512 << 10, Buf: mem, Slab: slab, Sync: true}
-		if err := g.do(op); !errors.Is(err, syscall.ENOSPC) || op.N >= len(mem) {
-			t.Fatalf("write past the end of the device: %d bytes, %v", op.N, err)
+		for _, own := range []bool{false, true} {
+			f, err := g.ring.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, own)
+			must(t, err)
+			g.must(&ioring.Op{Kind: ioring.Write, File: f, Buf: mem[:512<<10], Slab: slab, Sync: true, Own: own})
+			op := &ioring.Op{Kind: ioring.Write, File: f, Off: 512 << 10, Buf: mem, Slab: slab, Sync: true, Own: own}
+			if err := g.do(op); !errors.Is(err, syscall.ENOSPC) || op.N >= len(mem) {
+				t.Fatalf("own %v, write past the end of the device: %d bytes, %v", own, op.N, err)
+			}
+			must(t, f.Truncate(0))
+			g.must(&ioring.Op{Kind: ioring.Write, File: f, Buf: mem[:768<<10], Slab: slab, Sync: true, Own: own})
+			must(t, errors.Join(f.Truncate(0), f.Close()))
 		}
-		must(t, f.Truncate(0))
-		g.must(&ioring.Op{Kind: ioring.Write, File: f, Buf: mem[:768<<10], Slab: slab, Sync: true})
 	})
+}
+
+// Of a write that is durable by itself nobody can tell which half failed: but for a full
+// disk it counts as a failed fsync, which is final.
+func TestFailedOwnSyncPoisons(t *testing.T) {
+	g := newRig(t, ioring.Config{Engine: uringOrSkip(t)})
+	g.open("log", true)
+	f := g.openAt(filepath.Join(g.dir, "log"), os.O_RDONLY, true)
+	if f.Align() == 1 {
+		t.Skip("the file system has no direct I/O")
+	}
+	mem, slab := g.slab(4096)
+	op := &ioring.Op{Kind: ioring.Write, File: f, Buf: mem, Slab: slab, Sync: true}
+	if err := g.do(op); !errors.Is(err, syscall.EBADF) || f.Err() != nil {
+		t.Fatalf("the write ended with %v, the file with %v: want a file that was not fsynced to be sound", err, f.Err())
+	}
+	op = &ioring.Op{Kind: ioring.Write, File: f, Buf: mem, Slab: slab, Sync: true, Own: true}
+	if err := g.do(op); !errors.Is(err, syscall.EBADF) {
+		t.Fatalf("the write ended with %v", err)
+	}
+	expectPoisoned(t, g, f)
+}
+
+// Only io_uring joins the two; for the other engine Own is nothing else than Sync.
+func TestOwnSyncIsOneOperation(t *testing.T) {
+	g := newRig(t, ioring.Config{Engine: uringOrSkip(t)})
+	mem, slab := g.slab(64 << 10)
+	for _, direct := range []bool{false, true} {
+		f := g.open(fmt.Sprintf("log%v", direct), direct)
+		for i := range 20 {
+			g.must(&ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 16, Buf: mem, Slab: slab, Sync: true, Own: true})
+		}
+		if got, err := f.Size(); got != 20<<16 || err != nil {
+			t.Errorf("direct %v: the file has %d bytes, %v", direct, got, err)
+		}
+	}
+	if s := g.ring.Stats(); s.Fsyncs != 40 || s.FsyncsShared != 0 {
+		t.Errorf("%d fsyncs, %d shared; want one for each of 40 writes", s.Fsyncs, s.FsyncsShared)
+	}
 }
 
 // A failed fsync is final for its file (D5): everybody in the group fails, and

@@ -48,6 +48,11 @@ type Op struct {
 	// Sync, on a Write, chains an fdatasync behind it: Done is called when
 	// both are over, and Err is nil only if both succeeded.
 	Sync bool
+	// Own, beside Sync: only what this write itself wrote has to be durable at
+	// Done, not what was written before. An engine may then do both in one
+	// (RWF_DSYNC). ENOSPC leaves the file sound: the write was not acknowledged and
+	// nothing else hung on its fsync.
+	Own bool
 
 	// N is the number of bytes transferred and Err the outcome, valid in Done.
 	// Err is nil only when all of Buf was transferred (and synced if asked).
@@ -76,6 +81,7 @@ type opState struct {
 	// The engine's.
 	fsyncOnly   bool  // no transfer this time, only the fsync
 	cut         bool  // the chained fsync never ran, though the transfer may be whole
+	joined      bool  // the transfer does the chained fsync itself
 	parts       int8  // kernel completions still to come
 	slot        int32 // index in the engine's table while parts > 0
 	transferN   int

@@ -3,6 +3,7 @@ package ioring
 import (
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,7 +11,9 @@ import (
 
 // uring is the io_uring engine. One submission entry per transfer or fsync;
 // a chained write is two, linked, so that the kernel runs the fsync only after
-// a whole write and cancels it otherwise.
+// a whole write and cancels it otherwise. A direct write that has to be durable for
+// itself only (Op.Own) is one: io_uring hands every fsync to a worker thread of its own, and
+// the kernel does the same at the end of a synchronous direct write without one.
 //
 //	user data:  slot << 1 | part   part 0 = transfer, 1 = fsync
 //	            tagBell...         entries of the bell, see uring_bell.go
@@ -94,6 +97,7 @@ func (u *uring) describe() string {
 
 func (u *uring) transfer(op *Op) {
 	op.state.fsyncOnly = false
+	op.state.joined = op.state.chained && op.Own && op.File.align > 1
 	u.start(op)
 }
 
@@ -112,7 +116,7 @@ func (u *uring) start(op *Op) {
 
 // entries is how many submission entries, and completions, op needs now.
 func (st *opState) entries() uint32 {
-	if st.chained && !st.fsyncOnly {
+	if st.chained && !st.joined && !st.fsyncOnly {
 		return 2
 	}
 	return 1
@@ -138,8 +142,11 @@ func (u *uring) fill(op *Op) {
 	if !st.fsyncOnly {
 		e := u.entry()
 		u.fillTransfer(e, op)
-		if n == 2 {
+		switch {
+		case n == 2:
 			e.flags = sqeLink
+		case st.joined:
+			e.opFlags = writeDataSync
 		}
 	}
 	if st.fsyncOnly || n == 2 {
@@ -285,6 +292,9 @@ func (u *uring) complete(c cqe) {
 		st.fsyncErr = errnoOf(c.res)
 	} else {
 		st.transferN, st.transferErr = int(max(c.res, 0)), errnoOf(c.res)
+		if st.joined {
+			st.fsyncErr = joinedErr(op)
+		}
 	}
 	u.pending--
 	if st.parts--; st.parts > 0 {
@@ -293,6 +303,22 @@ func (u *uring) complete(c cqe) {
 	u.slots[slot] = nil
 	u.unused = append(u.unused, st.slot)
 	u.r.report(op)
+}
+
+// joinedErr is the outcome of the fsync that a write did itself. Which of the two
+// failed the kernel does not say. A full disk, and what is tried again, left nothing
+// behind that a later fsync could hide; everything else counts as a failed fsync.
+func joinedErr(op *Op) syscall.Errno {
+	switch no := op.state.transferErr; no {
+	case 0:
+		if op.state.transferN == len(op.rest()) {
+			return 0
+		}
+	case unix.ENOSPC, unix.EDQUOT, unix.EAGAIN, unix.EINTR, unix.ECANCELED:
+	default:
+		return no
+	}
+	return unix.ECANCELED // it did not run behind the whole write
 }
 
 // giveBack ends an operation the kernel never saw.

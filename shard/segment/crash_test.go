@@ -45,6 +45,9 @@ func (c *recorder) push(op *ioring.Op) error {
 	if op.Kind == ioring.Write {
 		w = c.record(op)
 	}
+	if op.Own {
+		covered = within(covered, w)
+	}
 	done := op.Done
 	op.Done = func(op *ioring.Op) {
 		op.Done = done
@@ -72,6 +75,16 @@ func (c *recorder) finished(f *ioring.File) (out []*recorded) {
 	for _, w := range c.writes {
 		if w.file == f && w.done {
 			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// within gives those of the writes that lie in w, which is fsynced by itself.
+func within(writes []*recorded, w *recorded) (out []*recorded) {
+	for _, o := range writes {
+		if w.off <= o.off && o.off+int64(o.len) <= w.off+int64(w.len) {
+			out = append(out, o)
 		}
 	}
 	return out

@@ -49,6 +49,39 @@ func TestGroupCommit(t *testing.T) {
 	})
 }
 
+// A write carries its own fsync only where everything below it is durable already:
+// else that fsync has to cover the whole file.
+func TestWriteIsFsyncedByItself(t *testing.T) {
+	engines(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine, Config{FlushInterval: time.Hour})
+		var last ioring.Op
+		r.push = func(op *ioring.Op) error {
+			if op.Kind != ioring.Read {
+				last = *op
+			}
+			return r.ring.Push(op)
+		}
+		r.open()
+		for i, want := range []struct{ wait, own bool }{{true, true}, {true, true}, {false, false}, {true, false}, {true, true}} {
+			b := makeBatch(batchSpec{size: 10 << 10}) // more than the block that the next write begins with
+			if _, err := r.log.Append(b, AppendOptions{Now: r.now}); err != nil {
+				t.Fatal(err)
+			}
+			if want.wait {
+				r.log.WhenDurable(r.log.EndOffset(), func(err error) {
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			r.pump()
+			if last.Sync != want.wait || last.Own != want.own {
+				t.Errorf("write %d: sync %v, own %v; want %v, %v", i, last.Sync, last.Own, want.wait, want.own)
+			}
+		}
+	})
+}
+
 // Without waiters, written bytes are fsynced after FlushInterval or FlushBytes.
 func TestFlushWindow(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {

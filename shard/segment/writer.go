@@ -138,6 +138,7 @@ func (l *Log) newWrite(p *piece, lo, end int64) *write {
 	w.op.Kind, w.op.File, w.op.Off = ioring.Write, p.seg.file, lo
 	w.endV = p.seg.vbase + end
 	w.op.Sync = l.chainSync(p.seg, w.endV)
+	w.op.Own = w.op.Sync && p.seg.vbase+lo <= l.vdurable
 	return w
 }
 
