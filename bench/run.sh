@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs benches one after the other and makes the report of what they found.
-#   run.sh full [BENCH ..]    everything that README shows: 20 to 40 minutes on two idle
+#   run.sh full [BENCH ..]    everything that README shows: about 45 minutes on two idle
 #                             cores; reports, page and picture go to bench/results
 #   run.sh short [BENCH ..]   the short form of each, so that none rots: about 4 minutes;
 #                             to .cache/bench-short
@@ -14,14 +14,14 @@ cd "$(dirname "$0")/.."
 
 ALL=(link peers rpo produce consume catchup soak) # in the order of the report
 # The charts of the picture, which README shows; those that are not there are left out.
-PICTURE=(peers-cost-1024 link-cost-synthetic link-delay-p99 rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
+PICTURE=(peers-cost-1024 peers-cost-100 link-cost-synthetic link-delay-p99 rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
 program=${UMBRA_BENCH:-bin/umbra-bench}
 results=bench/results
 
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --within 8m ;;
+    link) echo --grid --within 12m --seconds 6 ;;
     rpo) echo --hdr "$results/rpo" ;;
     soak) echo --for 4m --journal "$results/soak.jsonl" ;;
   esac
