@@ -50,8 +50,9 @@ type Op struct {
 	Sync bool
 	// Own, beside Sync: only what this write itself wrote has to be durable at
 	// Done, not what was written before. An engine may then do both in one
-	// (RWF_DSYNC). ENOSPC leaves the file sound: the write was not acknowledged and
-	// nothing else hung on its fsync.
+	// (RWF_DSYNC). A full disk (ENOSPC, EDQUOT) leaves the file sound, but which half
+	// met it nobody knows: the caller then takes back all that it wrote since the last
+	// byte it knows durable.
 	Own bool
 
 	// N is the number of bytes transferred and Err the outcome, valid in Done.

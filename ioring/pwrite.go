@@ -139,6 +139,9 @@ func transferAll(op *Op) (n int, no syscall.Errno) {
 		retries = 0
 		n += got
 		rest = rest[got:]
+		if op.Kind == Read && got%op.File.align != 0 {
+			return n, 0 // a direct read ends in mid-block only where the file does
+		}
 	}
 	return n, 0
 }

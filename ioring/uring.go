@@ -12,8 +12,8 @@ import (
 // uring is the io_uring engine. One submission entry per transfer or fsync;
 // a chained write is two, linked, so that the kernel runs the fsync only after
 // a whole write and cancels it otherwise. A direct write that has to be durable for
-// itself only (Op.Own) is one: io_uring hands every fsync to a worker thread of its own, and
-// the kernel does the same at the end of a synchronous direct write without one.
+// itself only (Op.Own) is one: io_uring hands every fsync to a worker thread of its own,
+// while the end of a synchronous direct write is the work of a kernel worker that all share.
 //
 //	user data:  slot << 1 | part   part 0 = transfer, 1 = fsync
 //	            tagBell...         entries of the bell, see uring_bell.go
@@ -306,8 +306,8 @@ func (u *uring) complete(c cqe) {
 }
 
 // joinedErr is the outcome of the fsync that a write did itself. Which of the two
-// failed the kernel does not say. A full disk, and what is tried again, left nothing
-// behind that a later fsync could hide; everything else counts as a failed fsync.
+// failed the kernel does not say. A full disk is the write's error, see Op.Own; what is
+// tried again is, too; everything else counts as a failed fsync.
 func joinedErr(op *Op) syscall.Errno {
 	switch no := op.state.transferErr; no {
 	case 0:

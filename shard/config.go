@@ -24,7 +24,7 @@ type Config struct {
 	PoisonSlabs  bool  // fill released slabs and check the filling; for tests
 	MailboxDepth int   // messages per shard, rounded up to a power of two; default 8192
 	RingDepth    int   // storage operations in flight per shard; default 1024
-	RingWorkers  int   // pwrite engine's goroutines per shard; default 2
+	RingWorkers  int   // pwrite engine's goroutines per shard, each with one operation at the disk; default 4
 
 	MaxConnections      int           // client connections in all; default 10,000
 	MaxConnectionsPerIP int           // client connections of one address; default: MaxConnections
@@ -86,7 +86,7 @@ func (c Config) withDefaults() Config {
 	}
 	def(&c.MailboxDepth, 8192)
 	def(&c.RingDepth, 1024)
-	def(&c.RingWorkers, 2)
+	def(&c.RingWorkers, 4)
 	def(&c.MaxConnections, 10_000)
 	def(&c.MaxConnectionsPerIP, c.MaxConnections)
 	def(&c.WriteQueueBytes, 256<<20)

@@ -14,7 +14,7 @@ import (
 type Cut struct {
 	From, To int64    // offsets: the log ends at From now and ended at To before
 	Bytes    int64    // of whole batches
-	SHA256   [32]byte // of those bytes
+	SHA256   [32]byte // of those bytes; zero when there are none
 	File     string   // where they are kept; "" when nothing was cut or keepDir was ""
 }
 
