@@ -142,7 +142,7 @@ func stepName(s spec.FailoverStep) string {
 func (b *Backend) receiptDoc(r *link.Receipt) *api.Receipt {
 	doc := &api.Receipt{Version: api.ReceiptVersion, Umbra: r.Umbra, Operation: r.Operation, Link: r.Link, ClusterID: r.ClusterID,
 		RequestedBy: api.Caller{UID: r.By.UID, GID: r.By.GID, PID: r.By.PID}, PartitionsLeftOut: r.RowsLeftOut,
-		Outcome: api.OutcomeFailedOver, StartedAt: r.Started, FinishedAt: r.Finished, Seconds: r.Finished.Sub(r.Started).Seconds(),
+		Outcome: api.OutcomeFailedOver, StartedAt: r.Started, FinishedAt: r.Finished, Seconds: r.Finished.Round(0).Sub(r.Started.Round(0)).Seconds(), // by the times that are stored
 		Source: sourceDoc(r.Source), EstimatedLoss: lagDoc(r.Loss), ProducerIDFloor: r.ProducerIDFloor, Bootstrap: b.bootstrap()}
 	if r.Partial() {
 		doc.Outcome = api.OutcomePartial

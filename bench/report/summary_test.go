@@ -71,7 +71,8 @@ func TestREADMEHoldsTheCommittedFigures(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("README.md has a table of figures and there are no reports: %v", err)
 	}
-	slices.Sort(files)
+	inTable := func(f string) int { return strings.Index(table, filepath.Base(f)) }
+	slices.SortFunc(files, func(a, b string) int { return inTable(a) - inTable(b) })
 	var all []Run
 	for _, f := range files {
 		doc, _, err := Read(f)
