@@ -52,7 +52,7 @@ func (c *Config) settings() []setting {
 		text("storage.dir", &c.Storage.Dir, "umbra-data", notEmpty, "Directory of all data."),
 		text("storage.engine", &c.Storage.Engine, "auto", oneOf("auto", "io_uring", "pwrite"), "How files are written: auto takes io_uring where the system allows it."),
 		number("storage.depth", &c.Storage.Depth, 1024, 8, 32768, "Operations one shard has in the kernel at most."),
-		number("storage.workers", &c.Storage.Workers, 2, 1, 256, "Threads of one shard's pwrite engine."),
+		number("storage.workers", &c.Storage.Workers, 4, 1, 256, "Threads of one shard's pwrite engine; each has one operation at the disk."),
 		text("storage.fsync", &c.Storage.Fsync, "always", oneOf("always", "interval"), "When acks=all is answered: always after the flush; with interval a power loss can take what one flush window held."),
 		duration("storage.flush_interval", &c.Storage.FlushInterval, 50*time.Millisecond, time.Millisecond, time.Hour, "Longest time until written data, mirrored data above all, is flushed."),
 		size("storage.flush_bytes", &c.Storage.FlushBytes, 64<<20, 64<<10, 1<<40, "Written bytes of a partition after which it is flushed before the interval is over."),
