@@ -57,17 +57,6 @@ func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
 	}
 }
 
-// uringOrSkip is io_uring's name, where the kernel has it.
-func uringOrSkip(t *testing.T) string {
-	t.Helper()
-	r, err := ioring.New(ioring.Config{Engine: ioring.EngineUring, Depth: 1})
-	if err != nil {
-		t.Skip(err)
-	}
-	must(t, r.Close())
-	return ioring.EngineUring
-}
-
 func newRig(t testing.TB, cfg ioring.Config) *rig {
 	t.Helper()
 	fds := countFds(t)

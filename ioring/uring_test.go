@@ -120,6 +120,37 @@ func TestCompletionRingOverflow(t *testing.T) {
 	b.finish(t)
 }
 
+// A direct write that is durable by itself is one entry; buffered, or with all that was
+// written before it, it is a write and an fsync.
+func TestOwnSyncIsOneEntry(t *testing.T) {
+	for _, c := range []struct {
+		direct, own bool
+	}{{false, false}, {false, true}, {true, false}, {true, true}} {
+		r, u := testRing(t, Config{Depth: 8}, 8, 32, sysEnter)
+		f, err := r.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_RDWR|os.O_CREATE, 0o600, c.direct)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 2
+		if c.own && f.Align() > 1 {
+			want = 1
+		}
+		op := &Op{Kind: Write, File: f, Buf: mapped(t, 4096), Sync: true, Own: c.own, Done: func(op *Op) {
+			if op.Err != nil {
+				t.Error(op.Err)
+			}
+		}}
+		before := u.tail
+		if err := r.Push(op); err != nil {
+			t.Fatal(err)
+		}
+		if got := int(u.tail - before); got != want {
+			t.Errorf("direct %v, own %v: %d entries, want %d", c.direct, c.own, got, want)
+		}
+		blocks{r, f, op.Buf}.finish(t)
+	}
+}
+
 // Interrupted, refused and half-taken rounds lose nothing, and every refusal
 // rings so that a sleeping owner tries again.
 func TestKernelRefusesRounds(t *testing.T) {
