@@ -134,8 +134,8 @@ func TestLeaderEpochIsNeverBelowTheLogs(t *testing.T) {
 	g := startGroup(t, Config{}, nil)
 	def := testDef(dir, 0)
 	mustOpen(t, g, def, 0)
-	woken := 0
-	w := Waiter{Wake: func() { woken++ }}
+	woken := make(chan struct{}, 10)
+	w := Waiter{Wake: func() { woken <- struct{}{} }}
 	onLoop(t, g.Shard(0), func() {
 		p := g.Shard(0).Partition(def.ID)
 		p.Await(&w)
@@ -160,15 +160,11 @@ func TestLeaderEpochIsNeverBelowTheLogs(t *testing.T) {
 			t.Errorf("append of the former term: %v", err)
 		}
 	})
+	receive(t, "the waiter", woken) // what moved in a turn is published at its end, and then told
 	if got, _ := g.Published(def.ID); got.LeaderEpoch != 15 {
 		t.Errorf("published epoch %d", got.LeaderEpoch)
 	}
-	onLoop(t, g.Shard(0), func() {
-		if woken == 0 {
-			t.Error("nobody was woken")
-		}
-		g.Shard(0).Partition(def.ID).Cancel(&w)
-	})
+	onLoop(t, g.Shard(0), func() { g.Shard(0).Partition(def.ID).Cancel(&w) })
 }
 
 func TestOpenAndRemove(t *testing.T) {
