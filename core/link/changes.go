@@ -99,11 +99,11 @@ func (l *Link) applyChange(ctx context.Context, def *spec.Link, s sight, first b
 }
 
 // create makes a shadow topic. It is left to the next look while its configs
-// are not known, or while a partition of it has no leader: it is being made at
-// the source, too.
+// are not known, and when it is missing only since this one: what the look saw at
+// the source may have been deleted there before it was deleted here.
 func (l *Link) create(ctx context.Context, def *spec.Link, s sight, first bool, c change) (done bool, err error) {
 	configs, known := s.configs[c.topic]
-	if !known && s.configs == nil {
+	if !known {
 		return false, nil
 	}
 	_, err = l.cfg.Store.CreateShadowTopic(ctx, metadata.NewShadow{

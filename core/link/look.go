@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"umbra/core/link/source"
 	"umbra/core/link/spec"
@@ -15,7 +16,7 @@ import (
 type sight struct {
 	def     *spec.Link // the link as it was when the look began
 	cluster *source.Cluster
-	configs map[string]map[string]string // of topics that are to be created
+	configs map[string]map[string]string // by topic that was not here before the source was asked, and is there
 	err     error
 }
 
@@ -32,10 +33,13 @@ func wrongCluster(err error) bool { return errors.Is(err, errIdentity) || errors
 // goroutine of its own.
 func look(ctx context.Context, client *source.Client, store *metadata.Store, def *spec.Link) sight {
 	s := sight{def: def}
+	// Taken first: a topic that is not here now and is there afterwards is a new
+	// one. The other way about it could have been deleted on both sides meanwhile,
+	// and would be made again.
+	snap := store.Snapshot()
 	if s.cluster, s.err = client.Metadata(ctx); s.err != nil {
 		return s
 	}
-	snap := store.Snapshot()
 	if s.err = checkIdentity(def, s.cluster, snap.ClusterID); s.err != nil {
 		return s
 	}
@@ -97,27 +101,25 @@ func addMissing(ctx context.Context, client *source.Client, cl *source.Cluster, 
 	return nil
 }
 
-// newConfigs reads the configs of the topics that are about to be created. A
-// source that does not tell them is copied with local defaults.
+// newConfigs reads the configs of the topics that are about to be created, and
+// has an entry for each of them. A source that does not tell them is copied with
+// local defaults.
 func newConfigs(ctx context.Context, client *source.Client, cl *source.Cluster, changes []change) map[string]map[string]string {
+	out := map[string]map[string]string{}
 	var names []string
 	for _, c := range changes {
 		if c.kind == create {
 			names = append(names, c.topic)
+			out[c.topic] = nil
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
 	configs, err := client.TopicConfigs(ctx, cl.Via, names)
-	switch {
-	case errors.Is(err, source.ErrUnsupported):
-		configs = map[string]map[string]string{}
-		for _, n := range names {
-			configs[n] = nil
-		}
-	case err != nil:
+	if err != nil && !errors.Is(err, source.ErrUnsupported) {
 		return nil // they are created by the next look
 	}
-	return configs
+	maps.Copy(out, configs)
+	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,6 +156,39 @@ func TestNothingRunsOnAfterDeletion(t *testing.T) {
 		// The control plane keeps a connection or two to ask for topics.
 		return len(st.Topics) == 0 && kept == 0 && brokers == 0 && s.src.Connections(1)+s.src.Connections(2) <= 4
 	})
+}
+
+// TestAnOldLookMakesNothing: a topic that is deleted at the source and here while
+// a look at the source is under way is not made again from what the look saw.
+func TestAnOldLookMakesNothing(t *testing.T) {
+	for name, key := range map[string]int16{"Metadata": kafkaproto.KeyMetadata, "DescribeConfigs": kafkaproto.KeyDescribeConfigs} {
+		t.Run(name, func(t *testing.T) {
+			var armed atomic.Pointer[func()]
+			s := newStory(t, linktest.Config{Answered: func(h kafkaproto.RequestHeader) {
+				if f := armed.Load(); f != nil && h.Key == key && armed.CompareAndSwap(f, nil) {
+					(*f)()
+				}
+			}}, nodeSetup{})
+			s.src.CreateTopic("orders-old", 1)
+			l := s.link("orders-*")
+			s.same("orders-old", 1)
+			if _, err := l.Failover(t.Context(), link.FailoverRequest{Operation: "one"}); err != nil {
+				t.Fatal(err)
+			}
+			meanwhile := func() {
+				s.src.DeleteTopic("orders-old")
+				if err := s.n.store.DeleteTopic(context.Background(), "orders-old", kafkaproto.TopicID{}); err != nil {
+					t.Error(err)
+				}
+			}
+			armed.Store(&meanwhile)
+			s.src.CreateTopic("orders-new", 1) // has a look ask for configs
+			s.same("orders-new", 1)
+			if armed.Load() != nil || s.topic("orders-old") != nil {
+				t.Errorf("deleted meanwhile: %v; made again: %v", armed.Load() == nil, s.topic("orders-old") != nil)
+			}
+		})
+	}
 }
 
 // TestPartitionsGrow: added partitions are copied from their start, while others

@@ -156,6 +156,9 @@ func (b *broker) answer(nc net.Conn, frame []byte, gone <-chan struct{}) error {
 		resp = answer
 	} else {
 		resp = b.control(req)
+		if answered := b.c.cfg.Answered; answered != nil {
+			answered(h)
+		}
 	}
 	w := kafkaproto.NewWriter(nil, false)
 	start := w.BeginFrame()

@@ -19,6 +19,9 @@ type Config struct {
 	NoSessions bool   // answers with session id 0
 	// Heard, when set, sees every request, on its connection's goroutine.
 	Heard func(kafkaproto.RequestHeader, kafkaproto.Message)
+	// Answered, when set, is called when the answer to a control request is made
+	// and not yet sent.
+	Answered func(kafkaproto.RequestHeader)
 }
 
 // Cluster is a scripted source. Its methods are for any goroutine; each change
