@@ -48,6 +48,10 @@ func (c *Case) figures() (out []report.Figure) {
 		add("gib_per_s", "GiB/s", report.More, c.targetRate(), func(r *Round) float64 { return r.Shadow.GiBps })
 		add("cpu_s_per_gib", "CPU-s/GiB", report.Less, 0, func(r *Round) float64 { return r.Shadow.Cost })
 		add("cores", "cores", "", 0, func(r *Round) float64 { return r.Shadow.Cores() })
+		if take[0].Shadow.Heap != nil {
+			add("go_allocations_per_gib", "", report.Less, 0, func(r *Round) float64 { return r.Shadow.perGiB(r.Shadow.Heap.Allocations) })
+			add("go_allocated_mib_per_gib", "MiB", report.Less, 0, func(r *Round) float64 { return r.Shadow.perGiB(r.Shadow.Heap.Bytes) / (1 << 20) })
+		}
 		add("discard_gib_per_s", "GiB/s", "", 0, func(r *Round) float64 { return r.Discard.GiBps })
 		add("discard_cpu_s_per_gib", "CPU-s/GiB", "", 0, func(r *Round) float64 { return r.Discard.Cost })
 		if c.Cell.Line > 0 {

@@ -112,6 +112,10 @@ func (r *run) liveShadow(ctx context.Context, s *shadow.Shadow, cell Cell, into 
 	if _, err := await(ctx, c, src.foretell(settling)); err != nil {
 		return err
 	}
+	before, err := heap(ctx, s)
+	if err != nil {
+		return err
+	}
 	w, err := r.begin(src.Watch(), watchUmbra, s.Daemon.PID())
 	if err != nil {
 		return err
@@ -126,6 +130,8 @@ func (r *run) liveShadow(ctx context.Context, s *shadow.Shadow, cell Cell, into 
 	}
 	win, err := w.End(r.rule)
 	*into = NewSample(watchUmbra, int64(len(acks))*int64(src.About.BatchBytes), win)
+	after, e := heap(ctx, s)
+	into.Heap, err = after.since(before), errors.Join(err, e)
 	for p, end := range delay.Ends(acks) {
 		if err == nil && ends[p] != end {
 			err = fmt.Errorf("partition %d of the source grew to %d and not to %d, as was foretold", p, end, ends[p])

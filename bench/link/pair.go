@@ -26,6 +26,10 @@ func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow, cell Cell)
 	if err != nil {
 		return out, nil, err
 	}
+	before, err := heap(ctx, s)
+	if err != nil {
+		return out, nil, err
+	}
 	w, err := r.begin(src.Watch(), watchUmbra, s.Daemon.PID())
 	if err != nil {
 		return out, nil, err
@@ -44,7 +48,9 @@ func (r *run) pair(ctx context.Context, src source, s *shadow.Shadow, cell Cell)
 		out.Shadow.Filled = filledRate(out.Discard.Bytes, first, end)
 		out.Discard.Filled = out.Discard.GiBps
 	}
-	return out, c, err
+	after, e := heap(ctx, s)
+	out.Shadow.Heap = after.since(before)
+	return out, c, errors.Join(err, e)
 }
 
 // filledRate is how fast the rest came, from the first sight of records on, in GiB/s.

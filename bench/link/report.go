@@ -52,6 +52,7 @@ type Sample struct {
 	Filled  float64        `json:"filled_gib_per_second,omitempty"` // of a long way: from the first record seen on
 	Cost    float64        `json:"cpu_s_per_gib"`                   // of Process
 	Source  float64        `json:"source_s_per_gib"`                // of the source's process; 0 where it runs elsewhere
+	Heap    *Heap          `json:"go_heap,omitempty"`               // what an umbra allocated meanwhile
 }
 
 // NewSample works out the rates.
@@ -65,6 +66,9 @@ func NewSample(process string, bytes int64, w measure.Window) Sample {
 	}
 	return s
 }
+
+// perGiB is what came to n over the whole transfer.
+func (s *Sample) perGiB(n float64) float64 { return n / (float64(max(1, s.Bytes)) / (1 << 30)) }
 
 // Cores is the processor time of the sample's process, in cores.
 func (s *Sample) Cores() float64 {

@@ -23,7 +23,9 @@ func round(discard, shadow float64, noise ...string) Round {
 		return NewSample(process, gib, measure.Window{Wall: 2 * time.Second, Cores: 2, Noise: noise, Other: time.Duration(len(noise)) * 1800 * time.Millisecond,
 			CPU: map[string]time.Duration{process: time.Duration(cost * float64(time.Second)), "source": 200 * time.Millisecond}})
 	}
-	return Round{Discard: sample("discard", discard, nil), Shadow: sample("umbra", shadow, noise)}
+	r := Round{Discard: sample("discard", discard, nil), Shadow: sample("umbra", shadow, noise)}
+	r.Shadow.Heap = Heap{Allocations: 30_000, Bytes: 5 << 20}.since(Heap{Allocations: 10_000, Bytes: 1 << 20})
+	return r
 }
 
 func TestNewSample(t *testing.T) {

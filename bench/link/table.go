@@ -53,17 +53,27 @@ func (r *Report) costs(b *strings.Builder) {
 	}
 	fmt.Fprint(b, "\nShadowing against fetching the same bytes and throwing them away (CPU of the whole process, user and system)\n\n")
 	t := report.Columns(b)
-	fmt.Fprintln(t, "SOURCE\tENGINE\tCELL\tGIB\tDISCARD GIB/S\tCPU-S/GIB\tUMBRA GIB/S\tCORES\tCPU-S/GIB\tRATIO\tLOW-HIGH\tSOURCE CPU-S/GIB\tPEAK MIB\tCLEAN ROUNDS\t")
+	fmt.Fprintln(t, "SOURCE\tENGINE\tCELL\tGIB\tDISCARD GIB/S\tCPU-S/GIB\tUMBRA GIB/S\tCORES\tCPU-S/GIB\tRATIO\tLOW-HIGH\tSOURCE CPU-S/GIB\tGO ALLOCATIONS/GIB\tPEAK MIB\tCLEAN ROUNDS\t")
 	for _, c := range r.Cases {
 		m := c.Median
 		if m == nil {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f-%.2f\t%.2f\t%d\t%d of %d%s\t\n", c.Source, c.Engine, c.Cell.Name,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f-%.2f\t%.2f\t%s\t%d\t%d of %d%s\t\n", c.Source, c.Engine, c.Cell.Name,
 			float64(c.Rounds[0].Shadow.Bytes)/(1<<30), m.Discard.GiBps, m.Discard.Cost, m.Shadow.GiBps, m.Shadow.Cores, m.Shadow.Cost,
-			m.Ratio, m.LowRatio, m.HighRatio, m.Shadow.Source, c.MemoryPeak>>20, m.Clean, len(c.Rounds), mark(m.Dirty))
+			m.Ratio, m.LowRatio, m.HighRatio, m.Shadow.Source, c.allocations(), c.MemoryPeak>>20, m.Clean, len(c.Rounds), mark(m.Dirty))
 	}
 	t.Flush()
+}
+
+// allocations is what umbra takes from Go's heap for each GiB, as it is shown.
+func (c *Case) allocations() string {
+	take, _, _ := c.taken()
+	if take[0].Shadow.Heap == nil {
+		return "-"
+	}
+	n, _, _ := report.Median(values(take, func(r *Round) float64 { return r.Shadow.perGiB(r.Shadow.Heap.Allocations) }))
+	return fmt.Sprintf("%.0f", n)
 }
 
 // far is how much of a long line is used.

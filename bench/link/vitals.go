@@ -36,7 +36,28 @@ const (
 	metricPauses = "go_gc_pauses_seconds_bucket"
 	metricWaits  = "go_sched_latencies_seconds_bucket"
 	metricLoop   = "umbra_shard_lag_seconds{"
+
+	metricMallocs     = "go_memstats_mallocs_total"
+	metricMallocBytes = "go_memstats_alloc_bytes_total"
 )
+
+// Heap is what an umbra took from Go's heap during a transfer, whatever for. The
+// records lie outside it. One scrape of its metrics is in it.
+type Heap struct {
+	Allocations float64 `json:"allocations"`
+	Bytes       float64 `json:"bytes"`
+}
+
+// heap reads what an umbra has allocated since it began.
+func heap(ctx context.Context, s *shadow.Shadow) (Heap, error) {
+	values, err := s.Daemon.MetricValues(ctx)
+	return Heap{Allocations: values[metricMallocs], Bytes: values[metricMallocBytes]}, err
+}
+
+// since is what was allocated from one reading to the next.
+func (h Heap) since(begin Heap) *Heap {
+	return &Heap{Allocations: h.Allocations - begin.Allocations, Bytes: h.Bytes - begin.Bytes}
+}
 
 // probeEvery is the pause between two probes of the loops; a scrape is work, too.
 const probeEvery = 200 * time.Millisecond
