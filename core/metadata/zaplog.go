@@ -22,7 +22,7 @@ type slogCore struct {
 // harmlessRecord is a record that etcd writes at warn or error although nothing
 // is wrong with the member inside this process.
 type harmlessRecord struct {
-	message string
+	message string // all of it, or its end: raft writes ids and terms in front
 	// causes: the record's error must hold one of them; none: whatever it holds.
 	causes []string
 	why    string
@@ -42,6 +42,8 @@ func harmless() []harmlessRecord {
 			"a new database has no term until the first entry is applied; etcd looks again"},
 		{"failed to update storage version", []string{"missing term information"},
 			"the same, said by the monitor that looks again"},
+		{"since there are still pending configuration changes to apply", nil,
+			"the only member wants to lead before it has applied its own membership; it tries again"},
 		{"setting up serving from embedded etcd failed.", closed, "the listener ended because the member is being closed"},
 		{"stopping insecure grpc server due to error", closed, "the same"},
 		{"stopped insecure grpc server due to error", closed, "the same"},
@@ -53,7 +55,7 @@ func isHarmless(message string, err any) bool {
 	text, _ := err.(string)
 	holds := func(cause string) bool { return strings.Contains(text, cause) }
 	return slices.ContainsFunc(harmless(), func(h harmlessRecord) bool {
-		return h.message == message && (len(h.causes) == 0 || slices.ContainsFunc(h.causes, holds))
+		return strings.HasSuffix(message, h.message) && (len(h.causes) == 0 || slices.ContainsFunc(h.causes, holds))
 	})
 }
 

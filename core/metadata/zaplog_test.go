@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,9 +50,18 @@ func TestCleanStartAndStopLogNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := lines.String(); got != "" {
-		t.Errorf("a clean start and stop say:\n%s", got)
+	for line := range strings.Lines(lines.String()) {
+		if !slow(line) {
+			t.Errorf("a clean start and stop say: %s", line)
+		}
 	}
+}
+
+// slow: what etcd says of a machine that is busy with something else, as one that runs
+// tests may be. It is true, and an operator is to see it.
+func slow(line string) bool {
+	return slices.ContainsFunc([]string{"took too long", "slow fdatasync", "failed to send out heartbeat on time"},
+		func(s string) bool { return strings.Contains(line, s) })
 }
 
 func TestHarmlessRecordsBecomeDebug(t *testing.T) {
@@ -70,6 +80,7 @@ func TestHarmlessRecordsBecomeDebug(t *testing.T) {
 	f("failed to update storage version", "cannot detect storage schema version: missing term information", "DEBUG")
 	f("failed to update storage version", "no space left on device", "ERROR")
 	f("simple token is not cryptographically signed", "", "DEBUG")
+	f("31c5b853530b01ba cannot campaign at term 2 since there are still pending configuration changes to apply", "", "DEBUG")
 	f("disk is full", "http: Server closed", "ERROR")
 	for _, h := range harmless() {
 		if h.why == "" {
