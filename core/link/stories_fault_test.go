@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -356,4 +357,29 @@ func TestDropOfAPartlyStoppedTopic(t *testing.T) {
 	stop()
 	s.same("orders", 4)
 	s.well("orders")
+}
+
+// TestSilentBrokerIsLeft: a broker that takes requests and answers none is hung up on,
+// again and again, and copied from when it answers.
+func TestSilentBrokerIsLeft(t *testing.T) {
+	s := newStory(t, linktest.Config{Brokers: 1}, nodeSetup{})
+	s.src.CreateTopic("orders", 2)
+	s.fill("orders", 2, 3)
+	s.link("orders", func(d *spec.Definition) { d.Options.RequestTimeout = 300 * time.Millisecond })
+	s.same("orders", 2)
+	slow := func() (n int64) {
+		for _, c := range s.status().Shards {
+			for key, times := range c.Errors {
+				if key.Kind == replicate.ErrorSlow {
+					n += times
+				}
+			}
+		}
+		return n
+	}
+	s.src.Hang(1, true)
+	s.eventually("it is left again and again", func() bool { return slow() >= 3 })
+	s.src.Hang(1, false)
+	s.fill("orders", 2, 3)
+	s.same("orders", 2)
 }

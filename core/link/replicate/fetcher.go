@@ -45,13 +45,17 @@ type Fetcher struct {
 	session    session
 	generation uint64 // of the request being built
 	backoff    backoff
-	timer      *shard.Timer // of the present state: to dial, to time out, to end a throttle
+	timer      *shard.Timer // of the present state: to dial, to end a throttle
+	clock      *shard.Timer // looks whether an answer is overdue; see watch
+	due        time.Time    // of the answer that is awaited
+	dueFrom    int64        // bytes that had been received when due was set
 
 	appetite   appetite
 	relieving  bool // it waits for the disk
 	corr       int32
 	request    kafkaproto.FetchRequest
 	out        []byte
+	writer     kafkaproto.Writer // of the request being built
 	in         *inbound // of the present connection or dial
 	stats      FetcherStats
 	suspect    suspect
@@ -208,6 +212,7 @@ func (f *Fetcher) stopNameless() {
 // close ends the Fetcher for good.
 func (f *Fetcher) close() {
 	f.stopTimer()
+	f.clock.Stop()
 	c := f.conn
 	f.state, f.conn = closed, nil
 	f.in.abandon()
@@ -233,21 +238,32 @@ var errSlowSource = errors.New("the source sends too slowly")
 // watch restarts the clock that ends a connection on which an answer is due
 // and next to nothing arrives. A link that is slow but alive is given smaller
 // answers instead of being cut for ever. While we do not read, nothing is due.
+//
+// There is a request every few hundred microseconds, and hardly ever one overdue:
+// the timer is left where it is, and finds when it rings what is due by then.
 func (f *Fetcher) watch() {
-	f.stopTimer()
-	before := f.stats.ReceivedBytes
-	f.timer = f.shard.After(f.cfg.MaxWait+f.cfg.RequestTimeout, func() {
-		f.timer = nil
-		if f.state != fetching && f.state != greeting {
-			return
-		}
-		if f.stats.ReceivedBytes-before >= progressMin || held(f.conn) {
-			f.watch()
-			return
-		}
+	f.due, f.dueFrom = f.cfg.Now().Add(f.patience()), f.stats.ReceivedBytes
+	if f.clock == nil {
+		f.clock = f.shard.After(f.patience(), f.overdue)
+	}
+}
+
+func (f *Fetcher) patience() time.Duration { return f.cfg.MaxWait + f.cfg.RequestTimeout }
+
+// overdue runs when the clock rings.
+func (f *Fetcher) overdue() {
+	f.clock = nil
+	left, got := f.due.Sub(f.cfg.Now()), f.stats.ReceivedBytes-f.dueFrom
+	switch {
+	case f.state != fetching && f.state != greeting:
+	case left > 0:
+		f.clock = f.shard.After(left, f.overdue)
+	case got >= progressMin || held(f.conn):
+		f.watch()
+	default:
 		f.appetite.spoiled()
-		f.drop(fmt.Errorf("%w: %d bytes in %s", errSlowSource, f.stats.ReceivedBytes-before, f.cfg.MaxWait+f.cfg.RequestTimeout))
-	})
+		f.drop(fmt.Errorf("%w: %d bytes in %s", errSlowSource, got, f.patience()))
+	}
 }
 
 // drop closes the connection; Closed comes back as lost.

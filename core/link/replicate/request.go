@@ -87,10 +87,11 @@ func (f *Fetcher) fetch() {
 func (f *Fetcher) send(key, version int16, body func(*kafkaproto.Writer)) {
 	f.corr++
 	h := kafkaproto.RequestHeader{Key: key, Version: version, CorrelationID: f.corr, ClientID: &f.cfg.ClientID}
-	w := kafkaproto.NewWriter(f.out[:0], false)
+	w := &f.writer // not on the stack: body would have it escape
+	*w = kafkaproto.NewWriter(f.out[:0], false)
 	start := w.BeginFrame()
-	h.Encode(&w)
-	body(&w)
+	h.Encode(w)
+	body(w)
 	w.EndFrame(start, 0)
 	f.out = w.Bytes()
 	f.in.expect(key, version, f.corr, f.answerMax(key))
