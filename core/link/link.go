@@ -56,7 +56,7 @@ type Link struct {
 	resumed  time.Time       // last attempt to finish failovers
 
 	failovers sync.Mutex          // one failover of a link at a time
-	repairs   sync.RWMutex        // held for reading by what changes a log's extent, for writing by a failover's fence
+	repairs   sync.RWMutex        // held for reading by what changes a log's extent and tells of it, for writing by a failover's decision and its fence
 	crashed   atomic.Bool         // a test's Checkpoint ended a failover: it goes on with the next process
 	workers   []*replicate.Worker // by shard; set once, before the goroutine does anything else
 
@@ -186,13 +186,19 @@ func (l *Link) follow(ctx context.Context, old, now *metadata.Snapshot) {
 	switch {
 	case def == nil || def.ID != l.id:
 		return // the Manager stops us
-	case old != nil && old.Links[l.name] != nil && old.Links[l.name].Paused != def.Paused:
+	case def.Paused != l.pausedIn(old):
 		l.hold(ctx)
 		l.sched.at(l.cfg.Now())
 	case l.concerns(old, now):
 		l.sched.ask(l.cfg.Now())
 	}
 	l.finishFailovers(ctx)
+}
+
+// pausedIn: as the link knows it from what it saw last. One that has seen nothing yet
+// goes on as if it was not paused.
+func (l *Link) pausedIn(seen *metadata.Snapshot) bool {
+	return seen != nil && seen.Links[l.name] != nil && seen.Links[l.name].Paused
 }
 
 // concerns reports whether a metadata change is about this link.
