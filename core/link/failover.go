@@ -319,8 +319,11 @@ func advance(t *metadata.Topic, to spec.FailoverStep) error {
 	return nil
 }
 
-// decide stores the decision. The term rises in the same transaction.
+// decide stores the decision. The term rises in the same transaction. What moves a log
+// and has told of it by then is waited for.
 func (f *failover) decide(ctx context.Context, topics []*metadata.Topic) error {
+	f.l.repairs.Lock()
+	defer f.l.repairs.Unlock()
 	return f.update(ctx, topics, func(t *metadata.Topic) error {
 		next, err := spec.Next(t.Shadow.State, spec.EventFailover)
 		if err != nil || t.Shadow.State == spec.FailingOver {

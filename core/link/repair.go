@@ -13,12 +13,15 @@ import (
 )
 
 // skip moves logs to the source's start, after the gaps are in the ledger (S2).
-// A partition that begins now has no gap: nothing of it was promised.
+// A partition that begins now has no gap: nothing of it was promised. Neither has
+// one whose topic a failover has taken meanwhile, however long the source took to
+// answer: its log stays where it is, and the ledger must not say otherwise.
 func (f *flight) skip(ctx context.Context, list []repair) {
+	f.l.repairs.RLock() // a failover is decided before the gaps are recorded, or after the logs have moved
 	gaps := map[*candidate]bool{}
 	var rulings []ruling
 	for _, r := range list {
-		if !r.c.beginsNow() {
+		if r.c.err = f.outlived(r.c); r.c.err == nil && !r.c.beginsNow() {
 			gaps[r.c] = true
 			rulings = append(rulings, ruling{topic: r.c.topic, reason: spec.Reason{Code: spec.SourceRetentionGap,
 				Detail: fmt.Sprintf("partition %d: offsets %d to %d", r.c.index, r.d.From, r.d.To-1)}})
@@ -28,7 +31,7 @@ func (f *flight) skip(ctx context.Context, list []repair) {
 	if err := f.l.rule(ctx, rulings); err != nil && ctx.Err() == nil {
 		f.l.log.Warn("gap is in the ledger and not in the topic's reason", "err", err)
 	}
-	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) { p.Log.ResetTo(r.d.To, done) })
+	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) { p.Log.ResetTo(r.d.To, done) }) // gives the lock back
 	for _, r := range list {
 		if r.c.err == nil && gaps[r.c] {
 			f.l.tally(func(t *Totals) { t.GapRecords += r.d.To - r.d.From })
@@ -67,7 +70,8 @@ func (f *flight) cut(ctx context.Context, list []repair) {
 	for _, r := range list {
 		got[r.c] = new(segment.Cut)
 	}
-	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) {
+	f.l.repairs.RLock()
+	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) { // gives the lock back
 		out := got[r.c]
 		p.Log.TruncateTo(r.d.To, f.keepDir(r.c), func(cut segment.Cut, err error) {
 			*out = cut

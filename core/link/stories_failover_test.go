@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -158,6 +159,36 @@ func TestFailoverMeetsRepairs(t *testing.T) {
 				t.Errorf("gap %+v", g)
 			}
 		})
+	}
+}
+
+// TestFailoverWhileTheSourceIsAsked: what the source says of a partition that a
+// failover has taken meanwhile moves no log, and leaves no gap in the ledger.
+func TestFailoverWhileTheSourceIsAsked(t *testing.T) {
+	var armed atomic.Pointer[func()]
+	s := newStory(t, linktest.Config{Brokers: 1, Heard: func(h kafkaproto.RequestHeader, _ kafkaproto.Message) {
+		if f := armed.Load(); f != nil && h.Key == kafkaproto.KeyListOffsets && armed.CompareAndSwap(f, nil) {
+			(*f)()
+		}
+	}}, nodeSetup{})
+	s.src.CreateTopic("orders", 1)
+	s.fill("orders", 1, 10)
+	s.link("orders")
+	s.same("orders", 1)
+	receipt := make(chan *link.Receipt, 1)
+	meanwhile := func() {
+		receipt <- s.failover()
+		s.fill("orders", 1, 10)
+		s.src.Trim("orders", 0, 45)
+	}
+	armed.Store(&meanwhile)
+	s.src.MoveLeader("orders", 0, 1) // a new leader epoch: the source is asked anew
+	s.eventually("it is failed over", func() bool { return len(receipt) == 1 })
+	seen := s.src.Requests(kafkaproto.KeyMetadata)
+	s.eventually("the link looked twice since", func() bool { return s.src.Requests(kafkaproto.KeyMetadata) > seen+1 })
+	s.frozen("orders", 1, <-receipt)
+	if g := s.gaps("orders"); len(g) != 0 {
+		t.Errorf("gaps %+v", g)
 	}
 }
 
