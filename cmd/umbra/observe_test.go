@@ -341,10 +341,19 @@ func TestLogOfACleanRun(t *testing.T) {
 		at += i
 	}
 	for line := range strings.Lines(text) {
-		if !strings.Contains(line, " level=INFO ") {
+		if !strings.Contains(line, " level=INFO ") && !slow(line) {
 			t.Errorf("a clean start and stop say: %s", line)
 		}
 	}
+}
+
+// slow: what etcd says of a machine that is busy with something else, as one that runs
+// tests may be. It is true, and an operator is to see it. The tests of core/metadata
+// have the same list: sharing it would make a package of three strings.
+func slow(line string) bool {
+	says := func(s string) bool { return strings.Contains(line, s) }
+	return says(" level=WARN ") && says(" component=etcd ") &&
+		slices.ContainsFunc([]string{"took too long", "slow fdatasync", "failed to send out heartbeat on time"}, says)
 }
 
 func TestDaemonThatDoesNotFitDoesNotStart(t *testing.T) {

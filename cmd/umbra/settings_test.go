@@ -25,12 +25,14 @@ import (
 // must be the one that belongs to its value. TestEverySettingIsShown keeps the
 // list complete.
 
-// changedSettings is the other daemon's configuration.
+// changedSettings is the other daemon's configuration, without
+// connections.max.idle.ms: the least that it allows ends the connections of any
+// question on a machine that is busy for that long, see idles.
 func changedSettings() []string {
 	return []string{"kafka.listen=127.0.0.2:0", "kafka.advertise=dr.example.com:1234",
 		"storage.engine=pwrite", "storage.depth=64", "storage.fsync=interval", "storage.flush_interval=1h", "storage.flush_bytes=256KiB",
 		"memory.arena=32MiB", "shards.count=1", "shards.pin=on", "shards.mailbox=128", "metrics.per_partition=off", "log.level=debug", "log.format=json",
-		"kafka.properties.broker.id=7", "kafka.properties.fetch.max.bytes=1024", "kafka.properties.connections.max.idle.ms=1000",
+		"kafka.properties.broker.id=7", "kafka.properties.fetch.max.bytes=1024",
 		"kafka.properties.max.connections=4", "kafka.properties.max.connections.per.ip=3",
 		"kafka.properties.log.retention.check.interval.ms=20", "kafka.properties.producer.id.expiration.ms=1",
 		"kafka.properties.log.segment.bytes=20000", "kafka.properties.log.retention.ms=-1"}
@@ -111,16 +113,6 @@ func TestSettingsAct(t *testing.T) {
 	}
 }
 
-// try asks one request on a connection of its own from the given local address.
-func (s *subject) try(from string, key, version int16, req, resp kafkaproto.Message) error {
-	c, err := s.dial(from)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return exchange(c, key, version, req, resp)
-}
-
 func (s *subject) dial(from string) (net.Conn, error) {
 	d := net.Dialer{Timeout: time.Minute, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	return d.Dial("tcp", s.d.listen())
@@ -153,11 +145,35 @@ func exchange(c net.Conn, key, version int16, req, resp kafkaproto.Message) erro
 	return r.Err()
 }
 
-// ask is try until it works: connections of the questions before may still be
-// counted for a moment.
+// ask asks one request on a connection of its own, and only once: a produce that
+// is repeated may be in the log twice.
 func (s *subject) ask(key, version int16, req, resp kafkaproto.Message) {
 	s.t.Helper()
-	eventually(s.t, "the broker answers", func() bool { return s.try("127.0.0.1", key, version, req, resp) == nil })
+	c := s.admitted("127.0.0.1")
+	defer c.Close()
+	if err := exchange(c, key, version, req, resp); err != nil {
+		s.t.Fatalf("request %d: %v", key, err)
+	}
+}
+
+// admitted dials from the given local address until a connection is let in, as its
+// first answer shows: those of the questions before may still be counted for a
+// moment.
+func (s *subject) admitted(from string) (c net.Conn) {
+	s.t.Helper()
+	eventually(s.t, "the broker lets a connection in", func() bool {
+		var err error
+		if c, err = s.dial(from); err != nil {
+			return false
+		}
+		var versions kafkaproto.ApiVersionsResponse
+		if exchange(c, kafkaproto.KeyApiVersions, 0, &kafkaproto.ApiVersionsRequest{}, &versions) != nil {
+			c.Close()
+			return false
+		}
+		return true
+	})
+	return c
 }
 
 func (s *subject) advertised() string {
@@ -337,8 +353,11 @@ func (s *subject) removes(retention string) string {
 	return "removed"
 }
 
+// idles asks a daemon of its own: a connection that nobody uses must end, one of
+// another question must not.
 func (s *subject) idles() string {
-	c, err := s.dial("127.0.0.1")
+	own := subject{t: s.t, d: serving(s.t, &logBook{}, "kafka.properties.connections.max.idle.ms=1000", "shards.count=1", "memory.arena=32MiB")}
+	c, err := own.dial("127.0.0.1")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
+	"umbra/core/broker"
 	"umbra/core/link/spec"
 	"umbra/kafkaproto"
 	"umbra/shard"
@@ -173,7 +175,8 @@ func TestMetadataAuthorizedOperations(t *testing.T) {
 // TestAutoCreation: the broker must allow it, the request must, the name must
 // be valid, no other name may collide, and no link may take it.
 func TestAutoCreation(t *testing.T) {
-	n := startAdmin(t, map[string]string{"auto.create.topics.enable": "true", "num.partitions": "3"})
+	n := startAdminRig(t, rig{properties: map[string]string{"auto.create.topics.enable": "true", "num.partitions": "3"},
+		broker: broker.Config{AutoCreateWait: time.Minute}}) // for a hang: a slow disk takes what it takes
 	n.link("dr", "shadowed-*")
 	n.make("with.dot", 1)
 	w := n.dial()

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"umbra/core/broker"
 	"umbra/core/link/spec"
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
@@ -28,8 +27,13 @@ const nodeID = 1
 
 func startAdmin(t testing.TB, properties map[string]string) *adminNode {
 	t.Helper()
-	dir := t.TempDir()
-	return &adminNode{t: t, dir: dir, node: start(t, rig{dir: dir, properties: properties, broker: broker.Config{LogDir: dir + "/data"}})}
+	return startAdminRig(t, rig{properties: properties})
+}
+
+func startAdminRig(t testing.TB, r rig) *adminNode {
+	t.Helper()
+	r.dir = t.TempDir()
+	return &adminNode{t: t, dir: r.dir, node: start(t, r)}
 }
 
 func check(t testing.TB, err error) {

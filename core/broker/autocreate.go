@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"umbra/core/metadata"
 	"umbra/kafkaproto"
 )
-
-// autoCreateWait is how long a metadata request waits for topics it created to
-// open; after it the answer says LEADER_NOT_AVAILABLE, and clients ask again.
-const autoCreateWait = 5 * time.Second
 
 // creatable lists the names in the request that do not exist and may be created
 // for it: the request allows it, auto.create.topics.enable is on, the name is
@@ -38,7 +33,7 @@ func (b *Broker) creatable(snap *metadata.Snapshot, req *kafkaproto.MetadataRequ
 // them to open. It gives the codes of those that can never exist; the others
 // are unknown or there, as the next snapshot says.
 func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]kafkaproto.ErrorCode {
-	wait, cancel := context.WithTimeout(ctx, autoCreateWait)
+	wait, cancel := context.WithTimeout(ctx, b.cfg.AutoCreateWait)
 	defer cancel()
 	var mu sync.Mutex // several goroutines of each write to refused
 	refused := map[string]kafkaproto.ErrorCode{}

@@ -43,6 +43,10 @@ type Config struct {
 	// Linger is how long a connection that has broken the protocol may take over
 	// the responses to what came before that. Default 10 s.
 	Linger time.Duration
+	// AutoCreateWait is how long a metadata request waits for topics it created
+	// to open; after it the answer says LEADER_NOT_AVAILABLE, and clients ask
+	// again. Default 5 s.
+	AutoCreateWait time.Duration
 	// AckWritten answers acks=all when the records are written, not when they
 	// are fsynced: a power loss can then take what one flush window held.
 	AckWritten bool
@@ -66,6 +70,9 @@ func (c Config) withDefaults() Config {
 	def(&c.SessionPartitionsMax, 100_000)
 	if c.Linger == 0 {
 		c.Linger = 10 * time.Second
+	}
+	if c.AutoCreateWait == 0 {
+		c.AutoCreateWait = 5 * time.Second
 	}
 	if c.FrameBytesMax == 0 {
 		c.FrameBytesMax = 64 << 20

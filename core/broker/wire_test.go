@@ -94,14 +94,12 @@ func (w *wire) produce(version int16, topic string, index int32, records []byte)
 	return resp.Topics[0].Partitions[0]
 }
 
-// end is the log end of a partition.
-func (n *node) end(t testing.TB, topic string, index int32) int64 {
+// end is the log end of a partition, as its owner has it: what is published may be
+// behind the answer to a produce.
+func (n *node) end(t testing.TB, topic string, index int32) (end int64) {
 	t.Helper()
-	p, ok := n.group.Published(n.pid(t, topic, index))
-	if !ok {
-		t.Fatalf("topic %q partition %d is not open", topic, index)
-	}
-	return p.LogEnd
+	n.on(t, topic, index, func(p *shard.Partition) { end = p.Log.EndOffset() })
+	return end
 }
 
 func (n *node) pid(t testing.TB, topic string, index int32) shard.PartitionID {

@@ -54,9 +54,14 @@ func definition(name, include string) spec.Definition {
 	return spec.Definition{Name: name, Bootstrap: []string{"src:9092"}, Filter: spec.Filter{Include: ps}}
 }
 
+// patience is for a hang, not a measurement. It is also the OpTimeout where a change
+// is made by many at once: that bounds all tries of a change together, and on a slow
+// disk the one that loses most often needs longer than any operator would wait.
+const patience = time.Minute
+
 // deadline is a context that outlives nothing but the test.
 func deadline(t testing.TB) context.Context {
-	c, cancel := context.WithTimeout(context.Background(), time.Minute)
+	c, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return c
 }

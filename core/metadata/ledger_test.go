@@ -13,7 +13,7 @@ import (
 )
 
 func TestProducerIDsNeverOverlap(t *testing.T) {
-	ctx, dir := deadline(t), filepath.Join(tempDir(t), "md")
+	dir := filepath.Join(tempDir(t), "md")
 	var mu sync.Mutex
 	given := map[int64]bool{}
 	floor := int64(0) // everything handed out from now on must be at or above
@@ -28,7 +28,8 @@ func TestProducerIDsNeverOverlap(t *testing.T) {
 		}
 	}
 	for restart := range 3 {
-		s := open(t, Options{Dir: dir})
+		s := open(t, Options{Dir: dir, OpTimeout: patience})
+		ctx := deadline(t)
 		var wg sync.WaitGroup
 		for g := range 6 {
 			wg.Go(func() {
@@ -71,6 +72,7 @@ func TestProducerIDsNeverOverlap(t *testing.T) {
 		s.Close()
 	}
 	s := open(t, Options{Dir: dir})
+	ctx := deadline(t)
 	wantErr(t, s.RaiseProducerIDFloor(ctx, math.MaxInt64), ErrExhausted)
 	if err := s.RaiseProducerIDFloor(ctx, math.MaxInt64-producerIDBlock); err != nil {
 		t.Fatal(err)

@@ -75,13 +75,13 @@ func TestSecondProcessIsRefused(t *testing.T) {
 }
 
 func TestLongDirectoryAndExternalEndpoint(t *testing.T) {
-	ctx := deadline(t)
 	long := filepath.Join(tempDir(t), strings.Repeat("d", 120))
 	open(t, Options{Dir: long})
 
 	dir := filepath.Join(tempDir(t), "md")
-	owner := open(t, Options{Dir: dir, BrokerID: 1})
-	far := open(t, Options{Endpoints: []string{"unix://" + filepath.Join(dir, "client.sock")}, BrokerID: 2})
+	owner := open(t, Options{Dir: dir, BrokerID: 1, OpTimeout: patience})
+	far := open(t, Options{Endpoints: []string{"unix://" + filepath.Join(dir, "client.sock")}, BrokerID: 2, OpTimeout: patience})
+	ctx := deadline(t)
 	if far.Snapshot().ClusterID != owner.Snapshot().ClusterID {
 		t.Fatal("two cluster ids")
 	}
