@@ -21,6 +21,7 @@ const (
 
 	sqeLink        = 1 << 2 // the next entry runs when this one fully succeeded
 	sqeHardLink    = 1 << 3 // the next entry runs whatever became of this one
+	sqeAsync       = 1 << 4 // to a worker thread at once, without trying it first
 	sqeSkipSuccess = 1 << 6 // no completion unless it fails
 
 	fsyncDataSync = 1
@@ -47,6 +48,7 @@ const (
 	registerProbe         = 8
 	registerBuffers2      = 15
 	registerBuffersUpdate = 16
+	registerMaxWorkers    = 19
 	rsrcSparse            = 1 << 0
 
 	offSQRing = 0

@@ -27,7 +27,7 @@ func TestRoundTrip(t *testing.T) {
 					in, inSlab := g.slab(size)
 					out, outSlab := g.slab(size)
 					pattern(in, uint64(size+i))
-					w := &ioring.Op{Kind: ioring.Write, File: f, Off: off, Buf: in, Slab: inSlab, Sync: i%2 == 0, Own: i%4 == 0}
+					w := &ioring.Op{Kind: ioring.Write, File: f, Off: off, Buf: in, Slab: inSlab, Sync: i%2 == 0, Own: i%4 == 0, Cached: i == 3}
 					g.must(w)
 					r := &ioring.Op{Kind: ioring.Read, File: f, Off: off, Buf: out, Slab: outSlab}
 					g.must(r)
@@ -76,7 +76,7 @@ func TestManyFilesAtOnce(t *testing.T) {
 			mem, slab := g.slab(size)
 			pattern(mem, uint64(at))
 			op := &ioring.Op{Kind: ioring.Write, File: fs[at/blocks], Off: int64(at%blocks) * size, Buf: mem, Slab: slab,
-				Sync: rng.IntN(4) == 0, Own: rng.IntN(2) == 0, Done: func(op *ioring.Op) {
+				Sync: rng.IntN(4) == 0, Own: rng.IntN(2) == 0, Cached: rng.IntN(3) == 0, Done: func(op *ioring.Op) {
 					if op.Err != nil {
 						t.Error(op.Err)
 					}
@@ -117,7 +117,7 @@ func TestSyncCoversEarlierWrites(t *testing.T) {
 			for i := range 8 {
 				pending++
 				g.push(&ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 18, Buf: mem, Slab: slab,
-					Sync: (round+i)%3 == 0, Own: i%2 == 0, Done: func(*ioring.Op) { pending-- }})
+					Sync: (round+i)%3 == 0, Own: i%2 == 0, Cached: i%5 == 0, Done: func(*ioring.Op) { pending-- }})
 			}
 			synced := false
 			g.push(&ioring.Op{Kind: ioring.Sync, File: f, Done: func(op *ioring.Op) {

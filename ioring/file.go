@@ -19,10 +19,11 @@ const directAlign = 4096
 // the owner's goroutine; the methods below block and belong on another one.
 type File struct {
 	// Set once.
-	ring  *Ring
-	name  string
-	fd    int
-	align int
+	ring   *Ring
+	name   string
+	fd     int
+	cached int // of a direct file for writing: the same through the page cache; -1: none
+	align  int
 
 	// Owner only: who waits for which fsync.
 	sync syncer
@@ -49,7 +50,11 @@ func (r *Ring) OpenFile(path string, flag int, perm os.FileMode, direct bool) (*
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	f := &File{ring: r, name: path, fd: fd, align: align}
+	f := &File{ring: r, name: path, fd: fd, cached: -1, align: align}
+	if align > 1 && flag&unix.O_ACCMODE != os.O_RDONLY {
+		// Too few descriptors: Op.Cached then changes nothing.
+		f.cached, _ = openRetry(path, flag&^(os.O_CREATE|os.O_EXCL|os.O_TRUNC), 0)
+	}
 	f.gate.init()
 	return f, nil
 }
@@ -125,6 +130,9 @@ func (f *File) Close() error {
 	if n := f.inFlight.Load(); n != 0 {
 		f.closed.Store(false)
 		return fmt.Errorf("close %s: %w (%d); wait for their Done", f.name, ErrBusy, n)
+	}
+	if f.cached >= 0 {
+		_ = unix.Close(f.cached)
 	}
 	if err := unix.Close(f.fd); err != nil && err != unix.EINTR {
 		return &os.PathError{Op: "close", Path: f.name, Err: err}

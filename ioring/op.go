@@ -55,6 +55,11 @@ type Op struct {
 	// byte it knows durable.
 	Own bool
 
+	// Cached, on a Write: through the page cache, also when the file is direct. Done
+	// then says that the bytes outlive the process, and waits for no disk. On a file
+	// that cannot do both it changes nothing.
+	Cached bool
+
 	// N is the number of bytes transferred and Err the outcome, valid in Done.
 	// Err is nil only when all of Buf was transferred (and synced if asked).
 	N   int
@@ -89,6 +94,17 @@ type opState struct {
 	transferErr syscall.Errno
 	fsyncErr    syscall.Errno
 }
+
+// fd is the descriptor the transfer goes through.
+func (op *Op) fd() int {
+	if op.cached() {
+		return op.File.cached
+	}
+	return op.File.fd
+}
+
+// cached: Cached has an effect.
+func (op *Op) cached() bool { return op.Cached && op.Kind == Write && op.File.cached >= 0 }
 
 func (op *Op) rest() []byte { return op.Buf[op.state.done:] }
 

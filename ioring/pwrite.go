@@ -126,7 +126,7 @@ func transferAll(op *Op) (n int, no syscall.Errno) {
 	}
 	retries := 0
 	for rest := op.rest(); len(rest) > 0; {
-		got, err := call(op.File.fd, rest, op.Off+int64(op.state.done+n))
+		got, err := call(op.fd(), rest, op.Off+int64(op.state.done+n))
 		switch no := errnoOfError(err); {
 		case (no == unix.EINTR || no == unix.EAGAIN) && retries < maxRetries:
 			retries++

@@ -97,7 +97,7 @@ func (u *uring) describe() string {
 
 func (u *uring) transfer(op *Op) {
 	op.state.fsyncOnly = false
-	op.state.joined = op.state.chained && op.Own && op.File.align > 1
+	op.state.joined = op.state.chained && op.Own && op.File.align > 1 && !op.cached()
 	u.start(op)
 }
 
@@ -144,7 +144,7 @@ func (u *uring) fill(op *Op) {
 		u.fillTransfer(e, op)
 		switch {
 		case n == 2:
-			e.flags = sqeLink
+			e.flags |= sqeLink
 		case st.joined:
 			e.opFlags = writeDataSync
 		}
@@ -159,7 +159,7 @@ func (u *uring) fillTransfer(e *sqe, op *Op) {
 	rest := op.rest()
 	*e = sqe{
 		opcode:   opWrite,
-		fd:       int32(op.File.fd),
+		fd:       int32(op.fd()),
 		off:      uint64(op.Off) + uint64(op.state.done),
 		addr:     uint64(addressOf(rest)),
 		len:      uint32(min(len(rest), transferMax)),
@@ -167,6 +167,9 @@ func (u *uring) fillTransfer(e *sqe, op *Op) {
 	}
 	if op.Kind == Read {
 		e.opcode = opRead
+	}
+	if op.cached() {
+		e.flags = sqeAsync
 	}
 	s := op.state.slab
 	if s == nil {

@@ -14,6 +14,10 @@ const (
 	// bufferSlots is the size of the table of registered extents. Extents with
 	// a higher index work unregistered.
 	bufferSlots = 1024
+	// kernelWorkersMax bounds the threads of the kernel that sit in fsyncs and in
+	// writes to the page cache. Left alone it allows four for each processor, and with
+	// as many fsyncs under way every such write would wait for a disk.
+	kernelWorkersMax = 64
 
 	featuresNeeded = featSingleMmap | featNoDrop | featExtArg | featCQESkip
 )
@@ -68,7 +72,14 @@ func openRing(sq, cq uint32) (*ringMemory, error) {
 		m.close()
 		return nil, fmt.Errorf("the kernel refused to map the rings: %w", err)
 	}
+	m.allowWorkers()
 	return m, nil
+}
+
+// allowWorkers sets kernelWorkersMax; where it is refused, all works as before.
+func (m *ringMemory) allowWorkers() {
+	most := [2]uint32{kernelWorkersMax, 0} // bounded work, and other: as it was
+	_ = sysRegister(m.fd, registerMaxWorkers, unsafe.Pointer(&most), uintptr(len(most)))
 }
 
 func setupError(err error) error {

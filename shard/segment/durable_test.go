@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,10 +76,56 @@ func TestWriteIsFsyncedByItself(t *testing.T) {
 				})
 			}
 			r.pump()
-			if last.Sync != want.wait || last.Own != want.own {
-				t.Errorf("write %d: sync %v, own %v; want %v, %v", i, last.Sync, last.Own, want.wait, want.own)
+			if last.Sync != want.wait || last.Own != want.own || last.Cached == want.wait {
+				t.Errorf("write %d: sync %v, own %v, cached %v; want %v, %v, %v", i, last.Sync, last.Own, last.Cached, want.wait, want.own, !want.wait)
 			}
 		}
+	})
+}
+
+// What has just come goes through the page cache, so that it is readable at once: not
+// what comes by the MiB, what somebody wants durable, nor what follows a write in flight.
+func TestSmallWritesGoThroughTheCache(t *testing.T) {
+	engines(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine, Config{FlushInterval: time.Hour})
+		var pushed []ioring.Op
+		r.push = func(op *ioring.Op) error {
+			if op.Kind == ioring.Write {
+				pushed = append(pushed, *op)
+			}
+			return r.ring.Push(op)
+		}
+		r.open()
+		f := func(what string, size int, wait bool, want ...bool) {
+			t.Helper()
+			pushed = nil
+			if _, err := r.log.Append(makeBatch(batchSpec{size: size}), AppendOptions{Now: r.now}); err != nil {
+				t.Fatal(err)
+			}
+			if wait {
+				r.log.Flush(func(error) {})
+			}
+			r.pump()
+			var got []bool
+			for _, op := range pushed {
+				got = append(got, op.Cached)
+				if op.Cached && op.Sync {
+					t.Errorf("%s: a write of %d bytes to the cache waits for the disk", what, len(op.Buf))
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: cached are %v, want %v", what, got, want)
+			}
+			if r.log.WrittenOffset() != r.log.EndOffset() {
+				t.Errorf("%s: written %d of %d", what, r.log.WrittenOffset(), r.log.EndOffset())
+			}
+		}
+		f("small", 100, false, true)
+		f("larger", 100<<10, false, true, true, true) // on two slabs, its tail beside it
+		f("large", 1<<20, false, false, false, false) // the same
+		f("small again", 100, false, true)
+		f("waited for", 100, true, false)
+		f("nobody waits any more", 100, false, true)
 	})
 }
 

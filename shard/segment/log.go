@@ -48,6 +48,7 @@ type Log struct {
 	vwritten  int64
 	vmark     int64 // position of written, the last batch boundary at or below vwritten
 	vdurable  int64
+	vbulk     int64 // what is below came by the MiB, see cachedMax
 	owes      int64 // bytes not on disk, as Hot knows it
 	local     bool  // it is Append that adds to the log
 	sync      syncing

@@ -73,7 +73,7 @@ func (l *Log) install(rec *recovered) {
 	if seg := l.active(); seg != nil {
 		seg.born = l.env.Now()
 	}
-	l.vwritten, l.vmark, l.vdurable = v, v, v
+	l.vwritten, l.vmark, l.vdurable, l.vbulk = v, v, v, v
 	l.written, l.durable = l.end, l.end
 	l.marks.reset()
 	l.flight.reset()

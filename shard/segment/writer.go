@@ -20,6 +20,10 @@ const (
 	// beside them in a small write, which ends sooner and so holds back the
 	// writes behind it for less time.
 	mergeMax = 16 << 10
+	// cachedMax: while no more than this is unwritten, it goes through the page cache.
+	// What has just come is then readable without waiting for the disk, and for
+	// whoever else writes to it; what comes by the MiB costs less directly.
+	cachedMax = 128 << 10
 )
 
 // write is one write in the ring. They are popped in order of their place in
@@ -46,6 +50,9 @@ func (l *Log) pushWrites() {
 		return
 	}
 	idle := l.writing == 0
+	if end := l.vend(); end-l.vwritten > cachedMax {
+		l.vbulk = end
+	}
 	for l.pushed < len(l.pieces) {
 		p := l.pieces[l.pushed]
 		if p.seg == nil || p.seg.file == nil {
@@ -137,9 +144,18 @@ func (l *Log) newWrite(p *piece, lo, end int64) *write {
 	w.next, w.done, w.tail = nil, false, false
 	w.op.Kind, w.op.File, w.op.Off = ioring.Write, p.seg.file, lo
 	w.endV = p.seg.vbase + end
-	w.op.Sync = l.chainSync(p.seg, w.endV)
+	w.op.Cached = l.throughCache(p)
+	w.op.Sync = !w.op.Cached && l.chainSync(p.seg, w.endV)
 	w.op.Own = w.op.Sync && p.seg.vbase+lo <= l.vdurable
 	return w
+}
+
+// throughCache says whether what p has to be written goes through the page cache: it did
+// not come with too much else, and nobody waits for it to be durable. The flush window
+// takes it to the disk. The rest of a large append stays with the rest: a direct write
+// of a block that is dirty in the cache waits for the disk twice.
+func (l *Log) throughCache(p *piece) bool {
+	return p.seg.vbase+p.sub >= l.vbulk && len(l.waiters) == 0
 }
 
 func (l *Log) pushWrite(w *write, p *piece, end int64) bool {

@@ -1,0 +1,98 @@
+package ioring_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"umbra/ioring"
+)
+
+const block = 4096
+
+// cachedBlocks says which blocks of a file the page cache holds.
+func cachedBlocks(t *testing.T, path string, blocks int) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	mem, err := unix.Mmap(int(f.Fd()), 0, blocks*block, unix.PROT_READ, unix.MAP_SHARED)
+	must(t, err)
+	defer func() { must(t, unix.Munmap(mem)) }()
+	in := make([]byte, blocks)
+	if _, _, no := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mem[0])), uintptr(len(mem)), uintptr(unsafe.Pointer(&in[0]))); no != 0 {
+		t.Fatal(no)
+	}
+	for i := range in {
+		in[i] &= 1
+	}
+	return in
+}
+
+// A Cached write of a direct file ends in the page cache, every other on the disk, and
+// whoever reads sees the last of them, by either way.
+func TestCachedWrites(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine string) {
+		g := newRig(t, ioring.Config{Engine: engine})
+		f := g.open("log", true)
+		if f.Align() == 1 {
+			t.Skip("no direct I/O here")
+		}
+		want, slab := g.slab(4 * block)
+		write := func(first, n int, seed uint64, op ioring.Op) {
+			t.Helper()
+			b := want[first*block : (first+n)*block]
+			pattern(b, seed)
+			op.Kind, op.File, op.Off, op.Buf, op.Slab = ioring.Write, f, int64(first*block), b, slab
+			g.must(&op)
+		}
+		check := func(what string) {
+			t.Helper()
+			got, gotSlab := g.slab(4 * block)
+			g.must(&ioring.Op{Kind: ioring.Read, File: f, Buf: got, Slab: gotSlab})
+			read, err := os.ReadFile(f.Name())
+			if must(t, err); !bytes.Equal(got, want) || !bytes.Equal(read, want) {
+				t.Errorf("%s: read directly %v, through the cache %v", what, bytes.Equal(got, want), bytes.Equal(read, want))
+			}
+		}
+		write(0, 4, 1, ioring.Op{})
+		if in := cachedBlocks(t, f.Name(), 4); bytes.Contains(in, []byte{1}) {
+			t.Errorf("after a direct write the cache holds %v", in)
+		}
+		write(1, 2, 2, ioring.Op{Cached: true})
+		if in := cachedBlocks(t, f.Name(), 4); !bytes.Equal(in, []byte{0, 1, 1, 0}) {
+			t.Errorf("after a cached write of blocks 1 and 2 the cache holds %v", in)
+		}
+		check("cached over direct")
+		write(2, 2, 3, ioring.Op{})
+		check("direct over cached")
+		write(0, 2, 4, ioring.Op{Cached: true, Sync: true})
+		write(1, 1, 5, ioring.Op{Cached: true, Sync: true, Own: true})
+		write(1, 1, 6, ioring.Op{Sync: true, Own: true})
+		check("with an fsync")
+	})
+}
+
+// Only a direct file that is open for writing has a second descriptor.
+func TestDescriptorsOfAFile(t *testing.T) {
+	g := newRig(t, ioring.Config{})
+	path := filepath.Join(g.dir, "log")
+	for _, c := range []struct {
+		flag   int
+		direct bool
+		want   int
+	}{{os.O_RDWR | os.O_CREATE | os.O_EXCL, true, 2}, {os.O_RDONLY, true, 1}, {os.O_RDWR, false, 1}} {
+		before := countFds(t)
+		f := g.openAt(path, c.flag, c.direct)
+		if c.direct && f.Align() == 1 {
+			t.Skip("no direct I/O here")
+		}
+		if n := countFds(t) - before; n != c.want {
+			t.Errorf("flags %#x, direct %v: %d descriptors, want %d", c.flag, c.direct, n, c.want)
+		}
+	}
+}
