@@ -42,8 +42,14 @@ func (s *story) goOn(topic string, partitions ...int) {
 	for _, i := range partitions {
 		s.src.AppendMany(topic, i, 3, linktest.Batch{Records: 3, Size: 200})
 	}
+	s.upToDate(topic, partitions...)
+}
+
+// upToDate waits until the partitions have all that the source has, byte for byte.
+func (s *story) upToDate(topic string, partitions ...int) {
+	s.t.Helper()
 	for _, i := range partitions {
-		s.eventually(fmt.Sprintf("%s/%d goes on", topic, i), func() bool {
+		s.eventually(fmt.Sprintf("%s/%d has everything", topic, i), func() bool {
 			v, p := s.src.Partition(topic, i), s.part(topic, i)
 			return p.LogEnd == v.High && p.HighWatermark == v.High
 		})
@@ -70,7 +76,7 @@ func (s *story) well(topic string) {
 }
 
 // oneSpoiled is a topic of four partitions, two per broker, of which the third
-// is stopped at offset 12 for its wrong bytes.
+// is stopped at offset 12 for its wrong bytes. The others hold all of the source.
 func oneSpoiled(t *testing.T) *story {
 	s := newStory(t, linktest.Config{Brokers: 2}, nodeSetup{})
 	s.src.CreateTopic("orders", 4)
@@ -80,6 +86,7 @@ func oneSpoiled(t *testing.T) *story {
 	s.src.Spoil("orders", 2, spoilCRC)
 	s.fill("orders", 4, 3)
 	s.stopped("orders", 2)
+	s.upToDate("orders", 0, 1, 3)
 	return s
 }
 

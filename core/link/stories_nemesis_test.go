@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"umbra/core/link/linktest"
@@ -35,7 +36,7 @@ const nemesisSteps = 60
 func nemesis(t *testing.T, seed uint64, release linktest.Release) {
 	rng := rand.New(rand.NewPCG(seed, 42))
 	s := newStory(t, linktest.Config{Brokers: 3, Release: release, NoSessions: rng.IntN(5) == 0}, nodeSetup{})
-	n := &nemesisState{story: s, rng: rng, partitions: 4, down: map[int32]bool{}}
+	n := &nemesisState{story: s, rng: rng, partitions: 4, down: map[int32]bool{}, wrong: map[int]*wrongAnswer{}}
 	s.src.CreateTopic("orders", n.partitions)
 	s.fill("orders", n.partitions, 5)
 	s.link("orders", func(d *spec.Definition) { d.Options.FetchMaxBytes, d.Options.PartitionMaxBytes = 64<<10, 8<<10 })
@@ -48,6 +49,7 @@ func nemesis(t *testing.T, seed uint64, release linktest.Release) {
 			i := rng.IntN(n.partitions)
 			s.eventuallyOrGiveUp(func() bool { return s.part("orders", i).LogEnd >= s.src.Partition("orders", i).High })
 		}
+		n.lookForWrong()
 		if state, code := s.state("orders"); state == spec.Faulted {
 			t.Fatalf("step %d (%s) stopped the topic: %s\n%s", step, what, code, s.picture())
 		}
@@ -69,6 +71,7 @@ type nemesisState struct {
 	down       map[int32]bool
 	paused     bool
 	hung       int32
+	wrong      map[int]*wrongAnswer // by partition
 }
 
 // alive is a broker that is up.
@@ -140,16 +143,47 @@ func (n *nemesisState) strike() string {
 		n.src.SetHigh("orders", i, v.End-int64(n.rng.IntN(3)))
 		return "high watermark lags"
 	}
-	once := true
-	n.src.Spoil("orders", i, func(b []byte) []byte {
-		if once {
-			b[len(b)-1] ^= 4
-		}
-		once = false
-		return b
-	})
+	n.spoilOnce(i)
 	return "one wrong answer"
 }
+
+// wrongAnswer is the last one about a partition. Two of them with nothing appended in
+// between stop the partition, and rightly so.
+type wrongAnswer struct {
+	given   atomic.Bool // by the source, on a connection that may be dead by then
+	batches int64       // that the link had appended when it was seen that it is given; notSeen before
+}
+
+const notSeen = -1
+
+// spoilOnce has the next answer about a partition be wrong, unless the last wrong one
+// may still count. The source cannot tell: right answers get lost on the way, and what
+// hung answers old questions. The link can, by what it has appended since.
+func (n *nemesisState) spoilOnce(i int) {
+	if last := n.wrong[i]; last != nil && (last.batches == notSeen || last.batches == n.appended(i)) {
+		return
+	}
+	w := &wrongAnswer{batches: notSeen}
+	n.wrong[i] = w
+	n.src.Spoil("orders", i, func(b []byte) []byte {
+		if w.given.CompareAndSwap(false, true) {
+			b[len(b)-1] ^= 4
+		}
+		return b
+	})
+}
+
+// lookForWrong notes which wrong answers were given since the last look.
+func (n *nemesisState) lookForWrong() {
+	for i, w := range n.wrong {
+		if w.batches == notSeen && w.given.Load() {
+			w.batches = n.appended(i)
+		}
+	}
+}
+
+// appended counts a partition's batches since the node began to run.
+func (n *nemesisState) appended(i int) int64 { return n.status().Topics[0].Partitions[i].Batches }
 
 func (n *nemesisState) electAwayFrom(b int32) {
 	for i := range n.partitions {

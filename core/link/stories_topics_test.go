@@ -282,7 +282,15 @@ func TestTopicsWithAndWithoutID(t *testing.T) {
 	s.src.CreateTopic("within", 1) // one without an id joins, and leaves
 	s.src.DropID("within")
 	s.src.AppendMany("within", 0, 5, linktest.Batch{Records: 1})
-	s.eventually("it is here", func() bool { return s.topic("within") == nil })
+	s.eventually("it is here", func() bool { return s.topic("within") != nil })
+	s.same("within", 1)
+	s.fill("with", 2, 5)
+	s.same("with", 2)
+	s.src.DeleteTopic("within")
+	s.eventually("it has left", func() bool {
+		_, code := s.state("within")
+		return code == spec.SourceDeleted && s.src.Following(1, "within") == 0 && s.following() == 4
+	})
 	s.fill("with", 2, 5)
 	s.same("with", 2)
 }

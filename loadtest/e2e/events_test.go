@@ -40,9 +40,7 @@ func TestFollowsSourceEvents(t *testing.T) {
 	awaitEqual(t, ctx, src, dst, "ev-grow", "ev-gap", "ev-again", "ev-gone")
 
 	t.Run("partitions added", func(t *testing.T) {
-		if _, err := adm.CreatePartitions(ctx, 3, "ev-grow"); err != nil {
-			t.Fatal(err)
-		}
+		grow(t, ctx, adm, "ev-grow", 3, 5)
 		writeTo(t, ctx, source.Seeds(), "ev-grow", 5, 200)
 		awaitEqual(t, ctx, src, dst, "ev-grow")
 		grownIsTold(t, ctx, d)
@@ -164,6 +162,7 @@ func awaitSeries(t *testing.T, ctx context.Context, d *umbra.Daemon, series stri
 func retentionOvertakes(t *testing.T, ctx context.Context, d *umbra.Daemon, source *kafka.Cluster, src, dst *rawfetch.Reader) {
 	do(t, ctx, d, "link", "pause", "dr")
 	awaitState(t, ctx, d, "dr", "ev-gap", api.StatePaused)
+	awaitNotFollowed(t, ctx, d, "ev-gap", 0)
 	before, err := dst.Bounds(ctx, "ev-gap", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +189,24 @@ func retentionOvertakes(t *testing.T, ctx context.Context, d *umbra.Daemon, sour
 	if g := gaps[0]; len(gaps) != 1 || g.Topic != "ev-gap" || g.Partition != 0 || g.From != before.HighWatermark || g.To != start {
 		t.Errorf("gaps %+v, want one of ev-gap/0 from %d to %d", gaps, before.HighWatermark, start)
 	}
+}
+
+// awaitNotFollowed waits until a partition is not copied any more. A topic is PAUSED as
+// soon as that is decided; its shards hear of it a moment later, and until then what is
+// written at the source is still copied. That a partition is let go is seen in its lag,
+// which is exact only while it is followed and the source answers.
+func awaitNotFollowed(t *testing.T, ctx context.Context, d *umbra.Daemon, topic string, partition int) {
+	t.Helper()
+	eventually(t, ctx, fmt.Sprintf("%s/%d is not followed", topic, partition), func() string {
+		var desc api.TopicDescription
+		if err := d.JSON(ctx, &desc, "topic", "describe", topic); err != nil {
+			return err.Error()
+		}
+		if row := desc.PartitionRows[partition]; row.Lag == nil || row.Lag.Bound != api.AtLeast {
+			return fmt.Sprintf("%s, lag %+v", row.State, row.Lag)
+		}
+		return ""
+	})
 }
 
 // A source elects a leader that has not everything: what was mirrored of the lost tail is
@@ -294,7 +311,7 @@ func adminOf(t *testing.T, seeds ...string) *kadm.Client {
 	return kadm.NewClient(cl)
 }
 
-// createOn creates a topic of one partition on the given replicas.
+// createOn creates a topic of one partition on the given replicas and waits for its leader.
 func createOn(t *testing.T, ctx context.Context, c *kafka.Cluster, topic string, replicas []int32, configs map[string]string) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...))
@@ -319,6 +336,24 @@ func createOn(t *testing.T, ctx context.Context, c *kafka.Cluster, topic string,
 		t.Fatal(err)
 	}
 	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
+		t.Fatal(err)
+	}
+	if err := workload.AwaitLeaders(ctx, kadm.NewClient(cl), topic, 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// grow adds partitions to a topic and waits until the cluster serves all of them.
+func grow(t *testing.T, ctx context.Context, adm *kadm.Client, topic string, add, total int) {
+	t.Helper()
+	resp, err := adm.CreatePartitions(ctx, add, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Error(); err != nil {
+		t.Fatal(err)
+	}
+	if err := workload.AwaitLeaders(ctx, adm, topic, total); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,14 +27,21 @@ func CreateTopic(ctx context.Context, seeds []string, name string, partitions in
 	if _, err := adm.CreateTopic(ctx, partitions, replicas, cfg, name); err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}
+	return AwaitLeaders(ctx, adm, name, int(partitions))
+}
+
+// AwaitLeaders waits until a topic has that many partitions and each has a leader.
+// A cluster answers a creation as soon as it is decided; a producer that comes before
+// the brokers have heard of it finds no such partition.
+func AwaitLeaders(ctx context.Context, adm *kadm.Client, topic string, partitions int) error {
 	for {
-		meta, err := adm.Metadata(ctx, name)
-		if err == nil && ledAll(meta.Topics[name], int(partitions)) {
+		meta, err := adm.Metadata(ctx, topic)
+		if err == nil && ledAll(meta.Topics[topic], partitions) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("create topic %s: wait for leaders: %w", name, ctx.Err())
+			return fmt.Errorf("wait for the leaders of %s: %w", topic, errors.Join(ctx.Err(), err))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
