@@ -191,6 +191,38 @@ func TestAnOldLookMakesNothing(t *testing.T) {
 	}
 }
 
+// TestSeenStaysSeen: what is known of a silent partition's source is not forgotten when
+// the link is paused or its source goes away: lag is as of the last answer.
+func TestSeenStaysSeen(t *testing.T) {
+	for name, leave := range map[string]func(s *story){
+		"paused": func(s *story) {
+			if err := s.n.manager.Pause(s.t.Context(), "dr"); err != nil {
+				s.t.Fatal(err)
+			}
+		},
+		"killed": func(s *story) { s.src.Kill(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t, linktest.Config{Brokers: 1}, nodeSetup{})
+			s.src.CreateTopic("orders", 1)
+			s.fill("orders", 1, 3)
+			s.link("orders")
+			s.same("orders", 1)
+			first := s.status().Topics[0].Partitions[0].SeenAt
+			s.eventually("answers come that leave the partition out", func() bool {
+				return s.status().Topics[0].Partitions[0].SeenAt.Sub(first) > 500*time.Millisecond
+			})
+			before := s.status().Topics[0].Partitions[0]
+			leave(s)
+			s.eventually("nothing is followed", func() bool { return s.following() == 0 })
+			now := s.status().Topics[0].Partitions[0]
+			if now.SeenAt.Before(before.SeenAt) || now.CaughtUpAt.Before(before.CaughtUpAt) {
+				t.Errorf("seen %v, caught up %v; were %v and %v", now.SeenAt, now.CaughtUpAt, before.SeenAt, before.CaughtUpAt)
+			}
+		})
+	}
+}
+
 // TestPartitionsGrow: added partitions are copied from their start, while others
 // are being fetched.
 func TestPartitionsGrow(t *testing.T) {

@@ -114,6 +114,7 @@ func (f *Fetcher) remove(r *Replicator) {
 	if r.owner != f {
 		return
 	}
+	r.keepSeen()
 	f.topics.remove(r)
 	if r.sent != neverSent {
 		f.session.forget(r)
@@ -180,7 +181,10 @@ func (f *Fetcher) lost(err error) {
 	f.blame(err)
 	f.in.abandon()
 	f.session.renew()
-	f.topics.each(func(r *Replicator) { r.sent = neverSent })
+	f.topics.each(func(r *Replicator) {
+		r.keepSeen()
+		r.sent = neverSent
+	})
 	if wasUp {
 		f.stats.Disconnects++
 		f.stopNameless()

@@ -71,6 +71,12 @@ func (r *Replicator) status() PartitionStatus {
 	return st
 }
 
+// keepSeen keeps what the last answer said of a partition that it left out: whoever
+// stops fetching it still knows how far the source was then.
+func (r *Replicator) keepSeen() {
+	r.progress.SeenAt, r.progress.CaughtUpAt = r.asOf(r.owner.spokeAt)
+}
+
 // asOf adds what an answer says about partitions it leaves out: in an
 // incremental session their high watermark has not moved (KIP-227).
 func (r *Replicator) asOf(spoke time.Time) (seen, caughtUp time.Time) {
