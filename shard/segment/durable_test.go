@@ -96,10 +96,17 @@ func TestSmallWritesGoThroughTheCache(t *testing.T) {
 			return r.ring.Push(op)
 		}
 		r.open()
+		mirrored := false
 		f := func(what string, size int, wait bool, want ...bool) {
 			t.Helper()
 			pushed = nil
-			if _, err := r.log.Append(makeBatch(batchSpec{size: size}), AppendOptions{Now: r.now}); err != nil {
+			var err error
+			if mirrored {
+				err = r.mirror(makeBatch(batchSpec{base: r.log.EndOffset(), size: size}))
+			} else {
+				_, err = r.log.Append(makeBatch(batchSpec{size: size}), AppendOptions{Now: r.now})
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			if wait {
@@ -126,6 +133,14 @@ func TestSmallWritesGoThroughTheCache(t *testing.T) {
 		f("small again", 100, false, true)
 		f("waited for", 100, true, false)
 		f("nobody waits any more", 100, false, true)
+		mirrored = true
+		r.log.Behind(true)
+		f("a copy that catches up", 100, false, false)
+		r.log.Behind(false)
+		f("a copy that keeps up", 100, false, true)
+		r.log.Behind(true)
+		mirrored = false
+		f("a copy no more", 100, false, true)
 	})
 }
 

@@ -51,6 +51,7 @@ type Log struct {
 	vbulk     int64 // what is below came by the MiB, see cachedMax
 	owes      int64 // bytes not on disk, as Hot knows it
 	local     bool  // it is Append that adds to the log
+	behind    bool  // more is to come than what Commit has just taken
 	sync      syncing
 	waiters   []waiter
 	woken     []waiter // scratch

@@ -22,7 +22,8 @@ const (
 	mergeMax = 16 << 10
 	// cachedMax: while no more than this is unwritten, it goes through the page cache.
 	// What has just come is then readable without waiting for the disk, and for
-	// whoever else writes to it; what comes by the MiB costs less directly.
+	// whoever else writes to it; what comes by the MiB, and what a copy catches up
+	// with, costs less directly.
 	cachedMax = 128 << 10
 )
 
@@ -50,7 +51,7 @@ func (l *Log) pushWrites() {
 		return
 	}
 	idle := l.writing == 0
-	if end := l.vend(); end-l.vwritten > cachedMax {
+	if end := l.vend(); end-l.vwritten > cachedMax || l.behind && !l.local {
 		l.vbulk = end
 	}
 	for l.pushed < len(l.pieces) {

@@ -56,7 +56,7 @@ type Fetcher struct {
 	request    kafkaproto.FetchRequest
 	out        []byte
 	writer     kafkaproto.Writer // of the request being built
-	in         *inbound // of the present connection or dial
+	in         *inbound          // of the present connection or dial
 	stats      FetcherStats
 	suspect    suspect
 	askedAt    time.Time // of the request in flight
