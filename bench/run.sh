@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs benches one after the other and makes the report of what they found.
-#   run.sh full [BENCH ..]    everything that README shows: about 45 minutes on two idle
+#   run.sh full [BENCH ..]    everything that README shows: about half an hour on two idle
 #                             cores; reports, page and picture go to bench/results
 #   run.sh short [BENCH ..]   the short form of each, so that none rots: about 4 minutes;
 #                             to .cache/bench-short
@@ -21,9 +21,11 @@ results=bench/results
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --within 12m --seconds 6 ;;
-    rpo) echo --hdr "$results/rpo" ;;
-    soak) echo --for 4m --journal "$results/soak.jsonl" ;;
+    link) echo --grid --bytes 2GiB --within 8m --seconds 6 ;;
+    peers) echo --seconds 15 ;;
+    rpo) echo --rounds 2 --hdr "$results/rpo" ;;
+    produce) echo --rounds 2 ;;
+    soak) echo --for 3m --journal "$results/soak.jsonl" ;;
   esac
 }
 
