@@ -96,3 +96,24 @@ func TestDescriptorsOfAFile(t *testing.T) {
 		}
 	}
 }
+
+// Where half of the process's descriptors are in use, files have one.
+func TestDescriptorsRunShort(t *testing.T) {
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	few := old
+	few.Cur = uint64(countFds(t) + 20)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &few))
+	defer func() { must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old)) }()
+	g := newRig(t, ioring.Config{})
+	for countFds(t) <= int(few.Cur/2) {
+		g.open("other", false)
+	}
+	before := countFds(t)
+	f := g.open("log", true)
+	if n := countFds(t) - before; n != 1 {
+		t.Errorf("%d descriptors", n)
+	}
+	mem, slab := g.slab(block)
+	g.must(&ioring.Op{Kind: ioring.Write, File: f, Buf: mem, Slab: slab, Cached: true})
+}

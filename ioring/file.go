@@ -3,6 +3,7 @@ package ioring
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -51,12 +52,23 @@ func (r *Ring) OpenFile(path string, flag int, perm os.FileMode, direct bool) (*
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := &File{ring: r, name: path, fd: fd, cached: -1, align: align}
-	if align > 1 && flag&unix.O_ACCMODE != os.O_RDONLY {
-		// Too few descriptors: Op.Cached then changes nothing.
+	if align > 1 && flag&unix.O_ACCMODE != os.O_RDONLY && int64(fd) < r.cachedBelow {
+		// Where it fails, Op.Cached changes nothing.
 		f.cached, _ = openRetry(path, flag&^(os.O_CREATE|os.O_EXCL|os.O_TRUNC), 0)
 	}
 	f.gate.init()
 	return f, nil
+}
+
+// cachedBelow is the descriptor number up to which a file gets a second one: half of
+// what the process may have, so that tens of thousands of logs leave the other half
+// to clients.
+func cachedBelow() int64 {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return 0
+	}
+	return int64(min(lim.Cur/2, math.MaxInt32))
 }
 
 func openFd(path string, flag int, perm os.FileMode, direct bool) (fd, align int, err error) {

@@ -29,6 +29,8 @@ type Ring struct {
 	reason string
 	eng    engine
 
+	cachedBelow int64 // see cachedBelow
+
 	// Owner only.
 	inFlight int
 	reaping  bool
@@ -56,7 +58,7 @@ func New(cfg Config) (*Ring, error) {
 			return nil, fmt.Errorf("make ring: bell fd %d is not a socket: %w; pass one end of a Unix socketpair", cfg.Bell, err)
 		}
 	}
-	r := &Ring{cfg: cfg}
+	r := &Ring{cfg: cfg, cachedBelow: cachedBelow()}
 	if cfg.Engine != EnginePwrite {
 		u, err := newUring(r)
 		if err == nil {
