@@ -64,8 +64,8 @@ type Manager struct {
 func Start(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, links: map[string]*Link{}, left: map[string]*Link{}}
 	m.ctx, m.end = context.WithCancel(context.Background())
-	m.unsubscribe = cfg.Store.Subscribe(func(_, s *metadata.Snapshot) { m.follow(s) })
-	m.follow(cfg.Store.Snapshot())
+	m.unsubscribe = cfg.Store.Subscribe(func(_, _ *metadata.Snapshot) { m.follow() })
+	m.follow()
 	return m
 }
 
@@ -76,10 +76,28 @@ func (m *Manager) Stop() {
 	m.wg.Wait()
 }
 
-// follow starts, updates and stops links as the metadata says.
-func (m *Manager) follow(s *metadata.Snapshot) {
+// follow starts, updates and stops links as the metadata says now. What a
+// notification is about may be older than what the lock's last holder has seen.
+func (m *Manager) follow() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.followTo(m.cfg.Store.Snapshot())
+}
+
+// catchUp has whoever changed a link find it changed, also before the notification
+// of it has come. Under mu.
+func (m *Manager) catchUp() {
+	s := m.cfg.Store.Snapshot()
+	same := len(m.links) == len(s.Links)
+	for name, def := range s.Links {
+		same = same && m.links[name] != nil && m.links[name].id == def.ID
+	}
+	if !same {
+		m.followTo(s)
+	}
+}
+
+func (m *Manager) followTo(s *metadata.Snapshot) {
 	if m.ctx.Err() != nil {
 		return
 	}
@@ -146,6 +164,7 @@ func (m *Manager) start(def *spec.Link) {
 func (m *Manager) Link(name string) (*Link, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.catchUp()
 	if l := m.links[name]; l != nil {
 		return l, nil
 	}
@@ -172,6 +191,7 @@ func (m *Manager) remains(name, id string) *Link {
 func (m *Manager) Links() []*Link {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.catchUp()
 	out := make([]*Link, 0, len(m.links))
 	for _, l := range m.links {
 		out = append(out, l)

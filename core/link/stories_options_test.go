@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -73,5 +74,25 @@ func TestPlanRefusesAnotherCluster(t *testing.T) {
 	}
 	if _, err := plan("test"); err == nil || !strings.Contains(err.Error(), `cluster id "prod", this link copies "test"`) {
 		t.Errorf("planned for another cluster: %v", err)
+	}
+}
+
+// TestWhoCreatesALinkFindsIt: and who deletes one does not.
+func TestWhoCreatesALinkFindsIt(t *testing.T) {
+	s := newStory(t, linktest.Config{}, nodeSetup{})
+	for range 50 {
+		d := spec.Definition{Name: "dr", Bootstrap: s.src.Addrs(), Filter: spec.Filter{Include: []spec.Pattern{{Kind: spec.Literal, Text: "orders"}}}, Options: quick()}
+		if _, err := s.n.store.CreateLink(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.n.manager.Link("dr"); err != nil || len(s.n.manager.Links()) != 1 {
+			t.Fatalf("after its creation: %v, %d links", err, len(s.n.manager.Links()))
+		}
+		if err := s.n.manager.Delete(t.Context(), "dr", false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.n.manager.Link("dr"); !errors.Is(err, link.ErrNotFound) || len(s.n.manager.Links()) != 0 {
+			t.Fatalf("after its deletion: %v, %d links", err, len(s.n.manager.Links()))
+		}
 	}
 }
