@@ -52,8 +52,9 @@ func (r *Ring) OpenFile(path string, flag int, perm os.FileMode, direct bool) (*
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := &File{ring: r, name: path, fd: fd, cached: -1, align: align}
-	if align > 1 && flag&unix.O_ACCMODE != os.O_RDONLY && int64(fd) < r.cachedBelow {
-		// Where it fails, Op.Cached changes nothing.
+	if align == os.Getpagesize() && flag&unix.O_ACCMODE != os.O_RDONLY && int64(fd) < r.cachedBelow {
+		// Where it fails, Op.Cached changes nothing. With larger pages the two ways
+		// would meet in one page.
 		f.cached, _ = openRetry(path, flag&^(os.O_CREATE|os.O_EXCL|os.O_TRUNC), 0)
 	}
 	f.gate.init()

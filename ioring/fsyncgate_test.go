@@ -18,22 +18,30 @@ import (
 // not tell any more. Where loop devices are forbidden TestFailedFsyncPoisons
 // walks the same code with an fsync that fails for another reason.
 func TestFsyncgate(t *testing.T) {
+	for _, cached := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cached=%v", cached), func(t *testing.T) { fsyncgate(t, cached) })
+	}
+}
+
+// fsyncgate writes to a buffered file or, cached, through the second descriptor of a
+// direct one: the fsync of the first has to hear of it.
+func fsyncgate(t *testing.T, cached bool) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		disk, ok := lyingDisk(t)
 		if !ok {
 			t.Skip("no loop device or no right to use one; TestFailedFsyncPoisons covers the code")
 		}
 		g := newRig(t, ioring.Config{Engine: engine})
-		f, err := g.ring.OpenFile(disk, os.O_RDWR, 0, false)
+		f, err := g.ring.OpenFile(disk, os.O_RDWR, 0, cached)
 		must(t, err)
 		defer func() { must(t, f.Close()) }()
 		mem, slab := g.slab(1 << 20)
 		for i := range 8 {
-			g.must(&ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 20, Buf: mem, Slab: slab})
+			g.must(&ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 20, Buf: mem, Slab: slab, Cached: cached})
 		}
 		acked := 0
 		for i := range 20 {
-			op := &ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 20, Buf: mem, Slab: slab, Sync: true,
+			op := &ioring.Op{Kind: ioring.Write, File: f, Off: int64(i) << 20, Buf: mem, Slab: slab, Sync: true, Cached: cached,
 				Done: func(op *ioring.Op) {
 					if op.Err == nil {
 						acked++

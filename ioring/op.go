@@ -56,8 +56,9 @@ type Op struct {
 	Own bool
 
 	// Cached, on a Write: through the page cache, also when the file is direct. Done
-	// then says that the bytes outlive the process, and waits for no disk. On a file
-	// that cannot do both it changes nothing.
+	// then says that the bytes outlive the process, and does not wait for them to be on
+	// the disk; what else may hold it up see DESIGN.md. On a file that cannot do both it
+	// changes nothing.
 	Cached bool
 
 	// N is the number of bytes transferred and Err the outcome, valid in Done.

@@ -3,6 +3,7 @@ package ioring
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,10 +15,11 @@ const (
 	// bufferSlots is the size of the table of registered extents. Extents with
 	// a higher index work unregistered.
 	bufferSlots = 1024
-	// kernelWorkersMax bounds the threads of the kernel that sit in fsyncs and in
-	// writes to the page cache. Left alone it allows four for each processor, and with
-	// as many fsyncs under way every such write would wait for a disk.
-	kernelWorkersMax = 64
+	// kernelWorkers, or four for each processor where that is more, bounds a ring's
+	// threads of the kernel, which sit in fsyncs and in writes to the page cache. Left
+	// alone it is always the four, and with as many fsyncs under way every such write
+	// would wait for a disk.
+	kernelWorkers = 64
 
 	featuresNeeded = featSingleMmap | featNoDrop | featExtArg | featCQESkip
 )
@@ -76,9 +78,9 @@ func openRing(sq, cq uint32) (*ringMemory, error) {
 	return m, nil
 }
 
-// allowWorkers sets kernelWorkersMax; where it is refused, all works as before.
+// allowWorkers sets the bound; where it is refused, all works as before.
 func (m *ringMemory) allowWorkers() {
-	most := [2]uint32{kernelWorkersMax, 0} // bounded work, and other: as it was
+	most := [2]uint32{uint32(max(kernelWorkers, 4*runtime.NumCPU())), 0} // bounded work, and other: as it was
 	_ = sysRegister(m.fd, registerMaxWorkers, unsafe.Pointer(&most), uintptr(len(most)))
 }
 

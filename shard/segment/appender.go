@@ -112,9 +112,9 @@ func (l *Log) reserve(n int) ([]byte, error) {
 	return p.mem[pos-p.from:][:n:n], nil
 }
 
-// Behind says whether the source had more than what was committed. A copy that catches
+// SetBehind says whether the source had more than what was committed. A copy that catches
 // up is written for throughput, one that keeps up for a short delay.
-func (l *Log) Behind(yes bool) { l.behind = yes }
+func (l *Log) SetBehind(yes bool) { l.behind = yes }
 
 // Release gives a reservation back unused.
 func (l *Log) Release() {

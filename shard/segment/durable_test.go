@@ -128,17 +128,20 @@ func TestSmallWritesGoThroughTheCache(t *testing.T) {
 			}
 		}
 		f("small", 100, false, true)
+		if r.log.active().file.Align() == 1 {
+			t.Skip("no direct I/O here: there is no tail to write apart")
+		}
 		f("larger", 100<<10, false, true, true, true) // on two slabs, its tail beside it
 		f("large", 1<<20, false, false, false, false) // the same
 		f("small again", 100, false, true)
 		f("waited for", 100, true, false)
 		f("nobody waits any more", 100, false, true)
 		mirrored = true
-		r.log.Behind(true)
+		r.log.SetBehind(true)
 		f("a copy that catches up", 100, false, false)
-		r.log.Behind(false)
+		r.log.SetBehind(false)
 		f("a copy that keeps up", 100, false, true)
-		r.log.Behind(true)
+		r.log.SetBehind(true)
 		mirrored = false
 		f("a copy no more", 100, false, true)
 	})

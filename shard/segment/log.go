@@ -44,11 +44,12 @@ type Log struct {
 	marks     queue[mark]
 	flight    queue[*write]
 	writing   int   // writes in the ring
+	cached    bool  // they go through the page cache
 	tailBlock int64 // position of the block that is in flight as a padded tail; -1 none
 	vwritten  int64
 	vmark     int64 // position of written, the last batch boundary at or below vwritten
 	vdurable  int64
-	vbulk     int64 // what is below came by the MiB, see cachedMax
+	vbulk     int64 // what is below came with much else, see cachedMax
 	owes      int64 // bytes not on disk, as Hot knows it
 	local     bool  // it is Append that adds to the log
 	behind    bool  // more is to come than what Commit has just taken

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"umbra/ioring"
 )
 
@@ -89,6 +91,9 @@ func (r *loader) readSidecar(base int64) (*index, summary) {
 
 // scanSegment walks the batches behind what the sidecar knew.
 func (r *loader) scanSegment(seg *segment, size, trusted int64) error {
+	if err := emptyCache(seg.path); err != nil {
+		return err
+	}
 	in, err := openScanner(seg.path, seg.size, size)
 	if err != nil {
 		return err
@@ -113,6 +118,22 @@ func (r *loader) scanSegment(seg *segment, size, trusted int64) error {
 		}
 		seg.add(&h)
 	}
+}
+
+// emptyCache has what is read of a file come from the disk. After a kill the page cache
+// may hold the only copy of its newest bytes, and after a failed write-back it goes on
+// showing bytes, as clean as any, that never got there: so it is written back first,
+// and then forgotten.
+func emptyCache(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("posix_fadvise", unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
 }
 
 const maxRelative = 1<<31 - 1

@@ -23,6 +23,10 @@ func (l *Log) visit(seg *segment, f func(error)) {
 	file, idx := seg.file, seg.idx
 	opened := file == nil
 	sum, path, interval := seg.summary, seg.path, l.cfg.IndexInterval
+	flag := os.O_RDWR
+	if seg.trimmed { // it is not written again
+		flag = os.O_RDONLY
+	}
 	l.env.Offload(func() (err error) {
 		if idx == nil {
 			if idx, err = loadIndex(l.dir, path, &sum, interval); err != nil {
@@ -30,7 +34,7 @@ func (l *Log) visit(seg *segment, f func(error)) {
 			}
 		}
 		if opened {
-			file, err = l.env.Ring.OpenFile(path, os.O_RDWR, 0, true)
+			file, err = l.env.Ring.OpenFile(path, flag, 0, true)
 		}
 		return err
 	}, func(err error) {

@@ -78,6 +78,9 @@ func (l *Log) pushPiece(p *piece, ends, idle bool) bool {
 		end &^= blockSize - 1
 	}
 	for p.sub < end {
+		if l.writing > 0 && l.cached != l.throughCache(p) {
+			return false // both ways at once may meet in one folio of the cache, and then the kernel reports EIO
+		}
 		lo, full := p.sub&^(align-1), end&^(align-1)
 		if l.writing >= writesMax || l.tailBlock == p.seg.vbase+lo || lo >= p.seg.allocated {
 			return false
@@ -173,6 +176,7 @@ func (l *Log) pushWrite(w *write, p *piece, end int64) bool {
 		l.stats.Syncs++
 	}
 	l.writing++
+	l.cached = w.op.Cached
 	l.flight.push(w)
 	l.stats.Writes++
 	l.stats.WrittenBytes += int64(len(w.op.Buf))
