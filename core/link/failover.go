@@ -319,11 +319,26 @@ func advance(t *metadata.Topic, to spec.FailoverStep) error {
 	return nil
 }
 
-// decide stores the decision. The term rises in the same transaction. What moves a log
-// and has told of it by then is waited for.
+// repairsWait bounds how long a failover waits for logs that are being moved before it
+// is decided.
+const repairsWait = 2 * time.Second
+
+// holdRepairs waits until no log is being moved whose gap the ledger has, and keeps
+// others from beginning. A disk that hangs must not keep a failover from being decided:
+// a gap too many in the ledger is better than that.
+func (f *failover) holdRepairs(ctx context.Context) (release func()) {
+	for end := time.Now().Add(repairsWait); !f.l.repairs.TryLock(); time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil || time.Now().After(end) {
+			f.l.log.Warn("failover does not wait for logs that are being moved to their source's start", "waited", repairsWait)
+			return func() {}
+		}
+	}
+	return f.l.repairs.Unlock
+}
+
+// decide stores the decision. The term rises in the same transaction.
 func (f *failover) decide(ctx context.Context, topics []*metadata.Topic) error {
-	f.l.repairs.Lock()
-	defer f.l.repairs.Unlock()
+	defer f.holdRepairs(ctx)()
 	return f.update(ctx, topics, func(t *metadata.Topic) error {
 		next, err := spec.Next(t.Shadow.State, spec.EventFailover)
 		if err != nil || t.Shadow.State == spec.FailingOver {

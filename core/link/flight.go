@@ -330,12 +330,12 @@ type repair struct {
 	d replicate.Decision
 }
 
-// onLogs runs an asynchronous operation of every repair's log, side by side, and
+// onLogsUnlock runs an asynchronous operation of every repair's log, side by side, and
 // waits for all of them. None is begun once failover has taken the topic: the
 // term tells, and what is under way when failover comes is waited for by its
 // fence (F2), also when ctx ends first: the caller has Link.repairs for reading, and
 // it is given back when the last operation is over.
-func (f *flight) onLogs(ctx context.Context, list []repair, do func(r repair, p *shard.Partition, done func(error))) {
+func (f *flight) onLogsUnlock(ctx context.Context, list []repair, do func(r repair, p *shard.Partition, done func(error))) {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, r := range list {

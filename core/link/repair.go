@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"umbra/core/link/spec"
@@ -17,6 +18,12 @@ import (
 // one whose topic a failover has taken meanwhile, however long the source took to
 // answer: its log stays where it is, and the ledger must not say otherwise.
 func (f *flight) skip(ctx context.Context, list []repair) {
+	for some := range slices.Chunk(list, changersMax) { // a failover gets its turn in between
+		f.skipSome(ctx, some)
+	}
+}
+
+func (f *flight) skipSome(ctx context.Context, list []repair) {
 	f.l.repairs.RLock() // a failover is decided before the gaps are recorded, or after the logs have moved
 	gaps := map[*candidate]bool{}
 	var rulings []ruling
@@ -31,7 +38,7 @@ func (f *flight) skip(ctx context.Context, list []repair) {
 	if err := f.l.rule(ctx, rulings); err != nil && ctx.Err() == nil {
 		f.l.log.Warn("gap is in the ledger and not in the topic's reason", "err", err)
 	}
-	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) { p.Log.ResetTo(r.d.To, done) }) // gives the lock back
+	f.onLogsUnlock(ctx, list, func(r repair, p *shard.Partition, done func(error)) { p.Log.ResetTo(r.d.To, done) })
 	for _, r := range list {
 		if r.c.err == nil && gaps[r.c] {
 			f.l.tally(func(t *Totals) { t.GapRecords += r.d.To - r.d.From })
@@ -39,18 +46,15 @@ func (f *flight) skip(ctx context.Context, list []repair) {
 	}
 }
 
-// recordGaps puts gaps into the ledger, several at a time; a partition whose
-// gap is not recorded does not move past it.
+// recordGaps puts gaps into the ledger side by side; a partition whose gap is not
+// recorded does not move past it.
 func (f *flight) recordGaps(ctx context.Context, list []repair, gaps map[*candidate]bool) {
-	slots := make(chan struct{}, changersMax)
 	var wg sync.WaitGroup
 	for _, r := range list {
 		if !gaps[r.c] {
 			continue
 		}
-		slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
 			g := spec.GapRecord{Topic: r.c.topic.Name, TopicID: r.c.topic.ID, Partition: r.c.index, From: r.d.From, To: r.d.To,
 				Why: spec.SourceRetentionGap, Detail: r.d.Why, At: f.l.cfg.Now()}
 			if r.c.err = f.l.cfg.Store.RecordGap(ctx, g); r.c.err == nil {
@@ -71,7 +75,7 @@ func (f *flight) cut(ctx context.Context, list []repair) {
 		got[r.c] = new(segment.Cut)
 	}
 	f.l.repairs.RLock()
-	f.onLogs(ctx, list, func(r repair, p *shard.Partition, done func(error)) { // gives the lock back
+	f.onLogsUnlock(ctx, list, func(r repair, p *shard.Partition, done func(error)) {
 		out := got[r.c]
 		p.Log.TruncateTo(r.d.To, f.keepDir(r.c), func(cut segment.Cut, err error) {
 			*out = cut

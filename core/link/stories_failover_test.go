@@ -175,15 +175,21 @@ func TestFailoverWhileTheSourceIsAsked(t *testing.T) {
 	s.fill("orders", 1, 10)
 	s.link("orders")
 	s.same("orders", 1)
-	receipt := make(chan *link.Receipt, 1)
+	l := s.dr()
+	receipt, failed := make(chan *link.Receipt, 1), make(chan error, 1)
 	meanwhile := func() {
-		receipt <- s.failover()
+		r, err := l.Failover(context.Background(), link.FailoverRequest{Operation: "meanwhile"})
+		receipt <- r
+		failed <- err
 		s.fill("orders", 1, 10)
 		s.src.Trim("orders", 0, 45)
 	}
 	armed.Store(&meanwhile)
 	s.src.MoveLeader("orders", 0, 1) // a new leader epoch: the source is asked anew
-	s.eventually("it is failed over", func() bool { return len(receipt) == 1 })
+	s.eventually("it is failed over", func() bool { return len(failed) == 1 })
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
 	seen := s.src.Requests(kafkaproto.KeyMetadata)
 	s.eventually("the link looked twice since", func() bool { return s.src.Requests(kafkaproto.KeyMetadata) > seen+1 })
 	s.frozen("orders", 1, <-receipt)

@@ -184,6 +184,8 @@ func TestAnOldLookMakesNothing(t *testing.T) {
 			armed.Store(&meanwhile)
 			s.src.CreateTopic("orders-new", 1) // has a look ask for configs
 			s.same("orders-new", 1)
+			seen := s.src.Requests(kafkaproto.KeyMetadata)
+			s.eventually("the look that saw it is acted on", func() bool { return s.src.Requests(kafkaproto.KeyMetadata) > seen+1 })
 			if armed.Load() != nil || s.topic("orders-old") != nil {
 				t.Errorf("deleted meanwhile: %v; made again: %v", armed.Load() == nil, s.topic("orders-old") != nil)
 			}

@@ -249,7 +249,7 @@ func (f *Fetcher) spoke() time.Time {
 // source's throttle allows (KIP-219).
 func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	f.stats.Responses++
-	f.answeredAt, f.spokeAt = f.cfg.Now(), f.spoke()
+	f.answeredAt = f.cfg.Now()
 	f.count.Fetch.Observe(f.answeredAt.Sub(f.askedAt))
 	f.suspect.clear()
 	f.stopTimer()
@@ -257,6 +257,7 @@ func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	wait := min(time.Duration(max(s.ThrottleMillis, 0))*time.Millisecond, f.cfg.ThrottleMax)
 	switch kafkaproto.ErrorCode(s.ErrorCode) {
 	case kafkaproto.None:
+		f.spokeAt = f.spoke() // an error says nothing of the partitions that it leaves out
 		f.session.answered(s.SessionID)
 	case kafkaproto.FetchSessionIDNotFound:
 		f.session.reset()

@@ -95,7 +95,7 @@ func (r *Replicator) spill(now time.Time) error {
 	cut := a.filled - a.verifier.Valid()
 	n := min(cut+a.left, max(stretchMax, a.verifier.Pending()))
 	a.reservation = nil
-	r.part.Log.Behind(true)
+	r.part.Log.SetBehind(true)
 	b, err := r.part.Log.CommitMore(r.Term, skip, heads, cut, n)
 	r.landed(heads, now)
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *Replicator) finish(now time.Time) error {
 		a.reservation = nil
 		err = r.part.Log.Commit(r.Term, skip, heads)
 		r.landed(heads, now)
-		r.part.Log.Behind(r.part.Log.EndOffset() < r.progress.SourceHighWatermark)
+		r.part.Log.SetBehind(r.part.Log.EndOffset() < r.progress.SourceHighWatermark)
 	}
 	if err != nil {
 		return err
