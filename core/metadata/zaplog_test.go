@@ -75,6 +75,7 @@ func TestHarmlessRecordsBecomeDebug(t *testing.T) {
 	}
 	const serving = "setting up serving from embedded etcd failed."
 	f(serving, "http: Server closed", "DEBUG")
+	f(serving, "grpc: the server has been stopped", "DEBUG")
 	f(serving, "accept unix @82577: use of closed network connection", "DEBUG")
 	f(serving, "accept unix @82577: too many open files", "ERROR")
 	f("failed to update storage version", "cannot detect storage schema version: missing term information", "DEBUG")
