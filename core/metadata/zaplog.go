@@ -32,7 +32,7 @@ type harmlessRecord struct {
 // level: the listener of a running member that breaks is said with the same
 // words as one that is closed.
 func harmless() []harmlessRecord {
-	closed := []string{"mux: server closed", "http: Server closed", "use of closed network connection", "grpc: the server has been stopped"}
+	closed := []string{"mux: server closed", "mux: listener closed", "http: Server closed", "use of closed network connection", "grpc: the server has been stopped"}
 	return []harmlessRecord{
 		{"Running http and grpc server on single port. This is not recommended for production.", nil,
 			"the port is a Unix socket that nobody dials: the client is in this process"},
