@@ -72,7 +72,9 @@ func Start(cfg Config) *Manager {
 // Stop ends every link's goroutine and connections. States are kept.
 func (m *Manager) Stop() {
 	m.unsubscribe()
-	m.end()
+	m.mu.Lock()
+	m.end() // whoever asks for a link from here on starts none
+	m.mu.Unlock()
 	m.wg.Wait()
 }
 
