@@ -179,10 +179,10 @@ func TestFailoverWhileTheSourceIsAsked(t *testing.T) {
 	receipt, failed := make(chan *link.Receipt, 1), make(chan error, 1)
 	meanwhile := func() {
 		r, err := l.Failover(context.Background(), link.FailoverRequest{Operation: "meanwhile"})
-		receipt <- r
-		failed <- err
 		s.fill("orders", 1, 10)
 		s.src.Trim("orders", 0, 45)
+		receipt <- r
+		failed <- err
 	}
 	armed.Store(&meanwhile)
 	s.src.MoveLeader("orders", 0, 1) // a new leader epoch: the source is asked anew
