@@ -15,7 +15,8 @@ import (
 // there is, on one owning loop after the other with what is left of the byte
 // budget (visit.go). It is answered when there are min_bytes or an error, or
 // when max_wait is over; else it gives back what it read and parks until a
-// partition moves (park.go). One fetch of a connection is under way at a time.
+// partition moves (park.go); another loop that wakes it brings what has moved.
+// One fetch of a connection is under way at a time.
 //
 //	v5:  log start offset
 //	v7:  incremental sessions (session.go)
@@ -62,6 +63,7 @@ type fetch struct {
 	again     bool     // memory was short: another round soon
 	timer     *shard.Timer
 	watches   []*watch // parked on these
+	gifts     []*visit // brought by watches that fired, for the next round
 	parked    bool
 	woken     bool
 	cancelled bool
@@ -70,7 +72,20 @@ type fetch struct {
 // fetchItem is one partition of a fetch. While a visit is under way it belongs
 // to the loop that is visited.
 type fetchItem struct {
-	// As asked for.
+	asked
+	part *sessionPart // nil without a session
+	of   *fetchItem   // of what a watch brings: the item it is for
+
+	// As found in this round.
+	topic *metadata.Topic
+	owner *loop
+	pid   shard.PartitionID
+	known bool // found needs no visit
+	found found
+}
+
+// asked is what a client asks of one partition.
+type asked struct {
 	name         string             // up to v12
 	id           kafkaproto.TopicID // from v13 on
 	index        int32
@@ -78,14 +93,6 @@ type fetchItem struct {
 	maxBytes     int
 	currentEpoch int32
 	lastEpoch    int32
-	part         *sessionPart // nil without a session
-
-	// As found in this round.
-	topic     *metadata.Topic
-	owner     *loop
-	pid       shard.PartitionID
-	committed bool
-	found     found
 }
 
 // round looks at all partitions once.
@@ -95,22 +102,40 @@ func (f *fetch) round() {
 	f.visits = f.visits[:0]
 	f.again = f.loop.queued >= f.loop.queuedMax
 	if f.again && time.Now().Before(f.deadline) { // others hold the memory it would read into
+		f.dropGifts()
 		f.park()
 		return
 	}
 	for _, it := range f.items {
 		it.found = nothing()
 		it.topic, it.owner = nil, nil
-		if err := f.find(it); err != nil {
-			it.found.err = err
-			continue
+		it.found.err = f.find(it)
+		it.known = it.found.err != nil
+	}
+	f.takeGifts()
+	for _, it := range f.items {
+		if !it.known && (it.owner == f.loop || f.m.MaxWaitMillis <= 0 || !f.quiet(it)) {
+			f.visitFor(it.owner).add(it)
 		}
-		if it.owner != f.loop && f.m.MaxWaitMillis > 0 && f.quiet(it) {
-			continue
-		}
-		f.visitFor(it.owner).add(it)
 	}
 	f.nextVisit()
+}
+
+// takeGifts has what watches brought stand for visits, as far as it is still
+// asked for and the budget allows.
+func (f *fetch) takeGifts() {
+	for _, v := range f.gifts {
+		for _, gift := range v.items {
+			it := gift.of
+			if it.known || it.owner != v.owner || it.pid != gift.pid || f.got > 0 && gift.found.bytes > f.maxBytes-f.got {
+				gift.found.release()
+				continue
+			}
+			it.found, it.known = gift.found, true
+			f.count(it)
+		}
+	}
+	f.gifts = nil
 }
 
 // find resolves an item against the metadata.
@@ -152,7 +177,8 @@ func (f *fetch) visitFor(owner *loop) *visit {
 			return v
 		}
 	}
-	v := &visit{fetch: f, home: f.loop, owner: owner, committed: f.committed}
+	v := &visit{home: f.loop, owner: owner, committed: f.committed}
+	v.done = func() { f.visited(v) }
 	f.visits = append(f.visits, v)
 	return v
 }
@@ -172,11 +198,16 @@ func (f *fetch) nextVisit() {
 // visited takes what a visit brought.
 func (f *fetch) visited(v *visit) {
 	for _, it := range v.items {
-		f.got += it.found.bytes
-		f.again = f.again || it.found.short
+		f.count(it)
 	}
-	f.left = f.maxBytes - f.got
 	f.nextVisit()
+}
+
+// count takes what was read at one partition off the round's budget.
+func (f *fetch) count(it *fetchItem) {
+	f.got += it.found.bytes
+	f.left = f.maxBytes - f.got
+	f.again = f.again || it.found.short
 }
 
 // endRound answers, or parks.
@@ -219,6 +250,7 @@ func (f *fetch) cancel() {
 		return
 	}
 	f.cancelled = true
+	f.dropGifts()
 	if f.parked {
 		f.unpark()
 		f.r.finish()

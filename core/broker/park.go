@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"umbra/shard"
@@ -10,13 +11,15 @@ import (
 const memoryRetry = 10 * time.Millisecond
 
 // park has the fetch woken when one of its partitions moves or its time is up.
-// There is one watch per loop that owns any of them.
+// There is one watch per loop that owns any of them; none while memory is short,
+// for what moves could not be read.
 func (f *fetch) park() {
 	f.parked, f.woken = true, false
 	f.loop.stats.Parked++
 	left := time.Until(f.deadline)
 	if f.again {
-		left = min(left, memoryRetry)
+		f.timer = f.loop.shard.After(min(left, memoryRetry), f.wake)
+		return
 	}
 	f.timer = f.loop.shard.After(left, f.wake)
 	for _, it := range f.items {
@@ -35,7 +38,7 @@ func (f *fetch) watchFor(owner *loop) *watch {
 			return w
 		}
 	}
-	w := &watch{fetch: f, home: f.loop, owner: owner}
+	w := &watch{fetch: f, home: f.loop, owner: owner, committed: f.committed, maxBytes: f.maxBytes}
 	f.watches = append(f.watches, w)
 	return w
 }
@@ -65,14 +68,35 @@ func (f *fetch) unpark() {
 	f.watches = nil
 }
 
+// brought takes what the owner of a watch read when it fired, and wakes the
+// fetch. What comes to a fetch that is parked no more is given back.
+func (f *fetch) brought(w *watch, v *visit) {
+	if !slices.Contains(f.watches, w) {
+		v.release()
+		return
+	}
+	f.gifts = append(f.gifts, v)
+	f.wake()
+}
+
+// dropGifts gives back what was brought.
+func (f *fetch) dropGifts() {
+	for _, v := range f.gifts {
+		v.release()
+	}
+	f.gifts = nil
+}
+
 // watch waits on the loop that owns some of a parked fetch's partitions for one
 // of them to move beyond what the fetch has seen. Its fields but the first are
 // the owner's after begin was sent.
 type watch struct {
 	// Set once.
-	fetch *fetch // home's
-	home  *loop
-	owner *loop
+	fetch     *fetch // home's
+	home      *loop
+	owner     *loop
+	committed bool
+	maxBytes  int
 
 	items []*watchItem
 	ended bool
@@ -81,19 +105,19 @@ type watch struct {
 
 // watchItem is one partition, with what the fetch saw of it.
 type watchItem struct {
-	pid       shard.PartitionID
-	offset    int64
-	committed bool
-	bound     int64
-	epoch     int32
+	of    *fetchItem // home's
+	asked asked
+	pid   shard.PartitionID
+	bound int64
+	epoch int32
 
 	partition *shard.Partition
 	waiter    shard.Waiter
 }
 
 func (w *watch) add(it *fetchItem) {
-	w.items = append(w.items, &watchItem{pid: it.pid, offset: it.offset, committed: it.committed,
-		bound: it.found.bound(it.committed), epoch: it.found.epoch})
+	w.items = append(w.items, &watchItem{of: it, asked: it.asked, pid: it.pid,
+		bound: it.found.bound(w.committed), epoch: it.found.epoch})
 }
 
 // tell has f run on the owner's loop.
@@ -112,13 +136,13 @@ func (w *watch) begin() {
 	}
 	for _, it := range w.items {
 		p := w.owner.shard.Partition(it.pid)
-		if p == nil || it.moved(p) {
+		if p == nil || w.moved(it, p) {
 			w.fire()
 			return
 		}
 		it.partition = p
 		it.waiter.Wake = func() {
-			if it.moved(p) {
+			if w.moved(it, p) {
 				w.fire()
 			}
 		}
@@ -127,16 +151,19 @@ func (w *watch) begin() {
 }
 
 // moved says whether a fetch would find something else than it saw.
-func (it *watchItem) moved(p *shard.Partition) bool {
+func (w *watch) moved(it *watchItem, p *shard.Partition) bool {
 	bound := p.HighWatermark()
-	if it.committed {
+	if w.committed {
 		bound = p.Log.LastStableOffset()
 	}
-	return p.Removed() || p.LeaderEpoch() != it.epoch || bound > it.bound && bound > it.offset ||
-		p.Log.StartOffset() > it.offset || p.Log.EndOffset() < it.offset
+	return p.Removed() || p.LeaderEpoch() != it.epoch || bound > it.bound && bound > it.asked.offset ||
+		p.Log.StartOffset() > it.asked.offset || p.Log.EndOffset() < it.asked.offset
 }
 
-// fire tells home, once (owner).
+// fire tells home, once (owner). Another loop tells it at the end of its turn,
+// when all that moves in it has moved, and brings the bytes along: to be told,
+// to ask for them and to get them would be three ways between two cores, each
+// with a thread to wake, where one is enough.
 func (w *watch) fire() {
 	if w.fired {
 		return
@@ -146,7 +173,22 @@ func (w *watch) fire() {
 		w.fetch.wake()
 		return
 	}
-	w.owner.post(w.home.shard, w.fetch.wake, nil)
+	w.owner.shard.AtTurnEnd(w.bring)
+}
+
+// bring reads what has moved and posts it home (owner).
+func (w *watch) bring() {
+	if w.ended {
+		return
+	}
+	v := &visit{home: w.home, owner: w.owner, committed: w.committed, left: w.maxBytes}
+	v.done = func() { w.fetch.brought(w, v) }
+	for _, it := range w.items {
+		if p := w.owner.shard.Partition(it.pid); p == nil || w.moved(it, p) {
+			v.items = append(v.items, &fetchItem{of: it.of, asked: it.asked, pid: it.pid, found: nothing()})
+		}
+	}
+	v.run()
 }
 
 // end stops waiting (owner).

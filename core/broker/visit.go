@@ -44,11 +44,11 @@ func (d *found) release() {
 }
 
 // visit reads partitions of one fetch on the loop that owns them, one after the
-// other, with what the round has left of its budget. From begin until home's
-// visited the items belong to the owner.
+// other, with what the round has left of its budget. From begin until done the
+// items belong to the owner.
 type visit struct {
 	// Set once.
-	fetch     *fetch // home's
+	done      func() // home's, runs there
 	home      *loop
 	owner     *loop
 	committed bool
@@ -59,9 +59,13 @@ type visit struct {
 	any   bool // this round has read something: no batch comes beyond the budget any more
 }
 
-func (v *visit) add(it *fetchItem) {
-	it.committed = v.committed
-	v.items = append(v.items, it)
+func (v *visit) add(it *fetchItem) { v.items = append(v.items, it) }
+
+// release gives back what was read.
+func (v *visit) release() {
+	for _, it := range v.items {
+		it.found.release()
+	}
 }
 
 func (v *visit) begin() {
@@ -73,7 +77,7 @@ func (v *visit) begin() {
 		for _, it := range v.items {
 			it.found.err = err
 		}
-		v.fetch.visited(v)
+		v.done()
 	}
 }
 
@@ -101,14 +105,10 @@ func (v *visit) run() {
 
 func (v *visit) end() {
 	if v.owner == v.home {
-		v.fetch.visited(v)
+		v.done()
 		return
 	}
-	v.owner.post(v.home.shard, func() { v.fetch.visited(v) }, func() {
-		for _, it := range v.items {
-			it.found.release()
-		}
-	})
+	v.owner.post(v.home.shard, v.done, v.release)
 }
 
 // read looks at one partition and reads what there is (owner); done comes now
