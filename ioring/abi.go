@@ -17,12 +17,9 @@ const (
 	opCancel     = 14
 	opRead       = 22
 	opWrite      = 23
-	opSend       = 26
 
-	sqeLink        = 1 << 2 // the next entry runs when this one fully succeeded
-	sqeHardLink    = 1 << 3 // the next entry runs whatever became of this one
-	sqeAsync       = 1 << 4 // to a worker thread at once, without trying it first
-	sqeSkipSuccess = 1 << 6 // no completion unless it fails
+	sqeLink  = 1 << 2 // the next entry runs when this one fully succeeded
+	sqeAsync = 1 << 4 // to a worker thread at once, without trying it first
 
 	fsyncDataSync = 1
 	writeDataSync = unix.RWF_DSYNC
@@ -37,7 +34,6 @@ const (
 	featSingleMmap = 1 << 0
 	featNoDrop     = 1 << 1
 	featExtArg     = 1 << 8
-	featCQESkip    = 1 << 11
 
 	enterGetEvents = 1 << 0
 	enterExtArg    = 1 << 3

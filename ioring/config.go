@@ -23,10 +23,9 @@ type Config struct {
 	// Workers is the number of goroutines of the pwrite engine that may sit
 	// in a system call at once. 1..256, default 4. io_uring ignores it.
 	Workers int
-	// Bell is a Unix socket that gets a byte when completions wait and the
-	// owner may be asleep; what reads the other end must call Reap. Borrowed,
-	// must outlive the ring. 0 and -1 mean none: the owner polls Reap or calls
-	// Wait.
+	// Bell is a non-blocking eventfd that is signalled when completions wait; who reads it
+	// must then call Reap. Borrowed, must outlive the ring. 0 and -1 mean none:
+	// the owner polls Reap or calls Wait.
 	Bell int
 	// CloseTimeout is how long Close waits for operations before it cancels
 	// what can be cancelled. Default 10 s.

@@ -6,9 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxRetries is how often an operation is tried again after EAGAIN or EINTR
@@ -53,10 +50,8 @@ func New(cfg Config) (*Ring, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if cfg.Bell >= 0 {
-		if _, err := unix.GetsockoptInt(cfg.Bell, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
-			return nil, fmt.Errorf("make ring: bell fd %d is not a socket: %w; pass one end of a Unix socketpair", cfg.Bell, err)
-		}
+	if err := checkBell(cfg.Bell); err != nil {
+		return nil, fmt.Errorf("make ring: %w", err)
 	}
 	r := &Ring{cfg: cfg, cachedBelow: cachedBelow()}
 	if cfg.Engine != EnginePwrite {
@@ -299,21 +294,3 @@ func (r *Ring) openGates() bool {
 	}
 	return true
 }
-
-// ringBell sends the byte from user space. When the socket is full the reader
-// has bytes waiting and will come; when it is gone nobody is left to wake.
-func (r *Ring) ringBell() {
-	if r.cfg.Bell < 0 {
-		return
-	}
-	b := [1]byte{bellByte}
-	for {
-		_, _, no := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(r.cfg.Bell), uintptr(unsafe.Pointer(&b)), 1,
-			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		if no != unix.EINTR {
-			return
-		}
-	}
-}
-
-const bellByte = 'b'

@@ -16,7 +16,6 @@ import (
 // while the end of a synchronous direct write is the work of a kernel worker that all share.
 //
 //	user data:  slot << 1 | part   part 0 = transfer, 1 = fsync
-//	            tagBell...         entries of the bell, see uring_bell.go
 //	            tagCancel          a cancel request's own completion
 //
 // The kernel is given slots, never pointers to Go memory; the table of slots
@@ -27,7 +26,6 @@ type uring struct {
 	*ringMemory
 	enter enterFunc
 	page  *page
-	bell  bell
 
 	tail      uint32 // entries written; published by flush
 	head      uint32 // completions taken
@@ -47,9 +45,7 @@ const (
 	partTransfer = 0
 	partFsync    = 1
 
-	tagBellWait = 1 << 62
-	tagBellSend = 1<<62 + 1
-	tagCancel   = 1<<62 + 2
+	tagCancel = 1 << 62
 
 	// reapPasses bounds one Reap: completions that keep coming are left to the
 	// owner's next turn, with a bell.
@@ -79,7 +75,7 @@ func newUringSized(r *Ring, enter enterFunc, sizes func(depth int) (sq, cq uint3
 	for i := range u.unused {
 		u.unused[i] = int32(len(u.unused) - 1 - i)
 	}
-	if err := u.bell.open(u, r.cfg.Bell); err != nil {
+	if err := u.registerBell(); err != nil {
 		m.close()
 		pg.free()
 		return nil, err
@@ -197,9 +193,6 @@ func (u *uring) submit() error {
 	for !u.backlog.empty() && u.room(u.backlog.head.state.entries()) {
 		u.fill(u.backlog.take())
 	}
-	if u.pending > 0 || !u.backlog.empty() {
-		u.bell.set()
-	}
 	return u.flush()
 }
 
@@ -238,11 +231,7 @@ func (u *uring) mend() {
 	if head == u.tail {
 		return
 	}
-	e := &u.sqes[head&u.sqMask]
-	switch {
-	case e.userData == tagBellSend:
-		u.bell.cutShort()
-	case e.opcode == opFsync && !u.slots[e.userData>>1].state.fsyncOnly:
+	if e := &u.sqes[head&u.sqMask]; e.opcode == opFsync && !u.slots[e.userData>>1].state.fsyncOnly {
 		u.slots[e.userData>>1].state.cut = true
 		*e = sqe{opcode: opNop, userData: e.userData}
 	}
@@ -274,15 +263,11 @@ func (u *uring) reap() (again bool) {
 			u.complete(c)
 		}
 	}
-	return u.tail != atomic.LoadUint32(u.sqHead) || !u.backlog.empty() || u.pending > 0 && !u.bell.isSet()
+	return u.tail != atomic.LoadUint32(u.sqHead) || !u.backlog.empty()
 }
 
 func (u *uring) complete(c cqe) {
-	switch c.userData {
-	case tagBellWait, tagBellSend:
-		u.bell.failed(c)
-		return
-	case tagCancel:
+	if c.userData == tagCancel {
 		return
 	}
 	slot, part := c.userData>>1, c.userData&1
@@ -346,14 +331,11 @@ func (u *uring) cancel() {
 }
 
 func (u *uring) close() error {
-	quiet := u.bell.close()
 	u.ringMemory.close()
-	if quiet {
-		u.page.free()
-	}
+	u.page.free()
 	return nil
 }
 
 func (u *uring) stats(s *Stats) {
-	s.Enters, s.Fixed, s.Refused, s.Bells = u.enters, u.fixedOps, u.refused, u.bell.sets
+	s.Enters, s.Fixed, s.Refused = u.enters, u.fixedOps, u.refused
 }

@@ -12,11 +12,9 @@ import (
 type page struct{ mem []byte }
 
 const (
-	pageFired  = 0  // uint64: the bell's eventfd count, 0 until it went off
-	pageLetter = 64 // the bell's byte
-	pageTime   = 128
-	pageEnter  = 192
-	pageVector = 256
+	pageTime   = 0
+	pageEnter  = 64
+	pageVector = 128
 )
 
 func newPage() (*page, error) {
@@ -24,15 +22,12 @@ func newPage() (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	mem[pageLetter] = bellByte
 	return &page{mem: mem}, nil
 }
 
 func (p *page) free() { _ = unix.Munmap(p.mem) }
 
 func (p *page) address(at int) uint64 { return uint64(uintptr(unsafe.Pointer(&p.mem[at]))) }
-
-func (p *page) fired() *uint64 { return (*uint64)(unsafe.Pointer(&p.mem[pageFired])) }
 
 // timeout fills the extended argument of io_uring_enter.
 func (p *page) timeout(d time.Duration) *enterArg {

@@ -21,7 +21,7 @@ const (
 	// would wait for a disk.
 	kernelWorkers = 64
 
-	featuresNeeded = featSingleMmap | featNoDrop | featExtArg | featCQESkip
+	featuresNeeded = featSingleMmap | featNoDrop | featExtArg
 )
 
 // ringMemory is the two rings we share with the kernel. Heads, tails and
@@ -102,7 +102,7 @@ func (m *ringMemory) probeOps() error {
 	if err := sysRegister(m.fd, registerProbe, unsafe.Pointer(p), uintptr(len(p.ops))); err != nil {
 		return fmt.Errorf("io_uring could not be probed: %w", err)
 	}
-	for _, op := range []uint8{opRead, opWrite, opReadFixed, opWriteFixed, opFsync, opSend, opCancel} {
+	for _, op := range []uint8{opRead, opWrite, opReadFixed, opWriteFixed, opFsync, opCancel} {
 		if p.ops[op].flags&probeSupported == 0 {
 			return fmt.Errorf("the kernel's io_uring lacks operation %d", op)
 		}

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
@@ -9,28 +10,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bell wakes a loop. It is a socketpair: one end is a connection of the loop,
-// the other takes a byte from whoever has something for the loop: a mailbox on
-// its empty -> non-empty edge, the runtime timer, the storage ring's
-// completions (the kernel sends that byte itself).
+// bell wakes a loop. It is an eventfd behind a connection of the loop, see graft;
+// whoever has something for the loop signals it: a mailbox on its empty ->
+// non-empty edge, the runtime timer, the kernel for the storage ring's completions.
 //
 // gnet's Execute would be the cheaper wake, but gnet drains its task queue
 // until it is empty before it polls again: under a steady stream of edges no
-// connection would be read. A byte on a socket is one event among others.
+// connection would be read. A signal of an eventfd is one event among others.
 type bell struct {
-	near *net.UnixConn // the loop's end, until it is enrolled
+	near *net.UnixConn // what is enrolled, and then replaced by the eventfd
 
 	mu     sync.RWMutex // crosses goroutines: keeps ring from writing to a closed, reused fd
-	fd     int          // the ringers' end
+	fd     int          // the eventfd
+	far    int          // near's other end, until the graft; loop only
 	closed bool
 }
 
 func newBell() (*bell, error) {
-	near, fd, err := socketPair()
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
+		return nil, fmt.Errorf("make a shard's bell: %w", os.NewSyscallError("eventfd", err))
+	}
+	near, far, err := socketPair()
+	if err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("make a shard's bell: %w", err)
 	}
-	return &bell{near: near, fd: fd}, nil
+	return &bell{near: near, fd: fd, far: far}, nil
 }
 
 // socketPair makes a Unix stream pair: one end to enrol, one as a plain
@@ -50,24 +56,39 @@ func socketPair() (near *net.UnixConn, far int, err error) {
 	return c.(*net.UnixConn), fds[1], nil
 }
 
-// ring wakes the loop (any goroutine). A full socket is fine: unread bytes are
-// a wake-up already.
+// ring wakes the loop (any goroutine). A full count is fine: it is a wake-up
+// already.
 func (b *bell) ring() {
 	b.mu.RLock()
 	if !b.closed {
-		one := [1]byte{}
+		one := [8]byte{}
+		binary.NativeEndian.PutUint64(one[:], 1)
 		_, _ = unix.Write(b.fd, one[:])
 	}
 	b.mu.RUnlock()
+}
+
+// enrolled puts the eventfd in the place of the enrolled connection (loop).
+func (b *bell) enrolled(epfd, fd int) error {
+	if err := graft(epfd, fd, b.fd); err != nil {
+		return fmt.Errorf("put the bell's eventfd behind a connection: %w", err)
+	}
+	unix.Close(b.far)
+	b.far = -1
+	return nil
 }
 
 // close comes last, after the ring that holds the descriptor has closed.
 func (b *bell) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.closed {
-		b.closed = true
-		unix.Close(b.fd)
-		b.near.Close()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	unix.Close(b.fd)
+	b.near.Close()
+	if b.far >= 0 {
+		unix.Close(b.far)
 	}
 }

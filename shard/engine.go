@@ -18,11 +18,12 @@ type engine struct {
 	shard   *Shard
 	eng     gnet.Engine   // set in OnBoot
 	looping chan struct{} // closed when the loop is registered and may be talked to
-	booted  chan error    // the bell opened on the loop, or why not
+	booted  chan error    // the bell has rung on the loop, or why not
 	ended   chan struct{} // closed when gnet.Run has returned err
 	err     error
 
 	ticked bool // ticker goroutine only
+	rung   bool // loop only: the bell has
 }
 
 func newEngine(s *Shard) *engine {
@@ -112,7 +113,9 @@ func (e *engine) OnTick() (time.Duration, gnet.Action) {
 func (e *engine) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	s := e.shard
 	if _, ok := gc.Context().(*bell); ok {
-		e.booted <- s.boot(gc)
+		if err := s.boot(gc); err != nil {
+			e.booted <- err
+		}
 		return nil, gnet.None
 	}
 	s.enter()
@@ -130,13 +133,23 @@ func (e *engine) OnTraffic(gc gnet.Conn) gnet.Action {
 	if ok {
 		c.onTraffic()
 	} else {
-		_, _ = gc.Discard(-1) // the bell, or a connection refused in this very turn
+		e.discard(gc)
 	}
 	s.leave()
 	if ok && c.closed {
 		return gnet.Close // spares gnet work on a connection that is gone
 	}
 	return gnet.None
+}
+
+// discard takes what came from the bell, or from a connection that was refused in
+// this very turn.
+func (e *engine) discard(gc gnet.Conn) {
+	_, _ = gc.Discard(-1)
+	if _, ok := gc.Context().(*bell); ok && !e.rung {
+		e.rung = true
+		e.booted <- nil
+	}
 }
 
 func (e *engine) OnClose(gc gnet.Conn, err error) gnet.Action {

@@ -230,16 +230,20 @@ func clearList(l []*Conn) []*Conn {
 	return l[:0]
 }
 
-// boot runs on the loop when the bell, the loop's first connection, opens.
+// boot runs on the loop when the bell, the loop's first connection, opens. The
+// bell then rings for the first time.
 func (s *Shard) boot(gc gnet.Conn) error {
 	s.loop = gc.EventLoop()
-	s.epfd = -1
-	if s.group.pauseErr == nil {
-		fd, err := epollFD(gc)
-		if err != nil {
-			return err
-		}
-		s.epfd = fd
+	epfd, err := epollFD(gc)
+	if err == nil {
+		err = s.bell.enrolled(epfd, gc.Fd())
+	}
+	if err != nil {
+		return err
+	}
+	s.epfd = epfd
+	if s.group.pauseErr != nil {
+		s.epfd = -1
 	}
 	if pins := s.group.pins; pins.lock {
 		cpu := pins.cpus[s.id%len(pins.cpus)]
@@ -250,6 +254,7 @@ func (s *Shard) boot(gc gnet.Conn) error {
 			s.restore = restore
 		}
 	}
+	s.bell.ring()
 	return nil
 }
 

@@ -26,6 +26,9 @@ import (
 //   - Direct writes. gnet's Write copies what the socket does not take and has
 //     no writable event. We never use it: gnet's outbound buffer stays empty and
 //     gnet never asks for EPOLLOUT, so pause and resume own the event mask.
+//   - Grafting. gnet takes sockets only, and for a stream it does no more with the
+//     descriptor than read it: an eventfd under a connection's number is read as
+//     eight bytes of traffic. A loop starts only when that has worked once.
 
 // pausedBudget is what a paused connection may push into gnet's buffer where
 // the kernel cannot be told to hold it back.
@@ -56,6 +59,19 @@ func setReading(epfd, fd int, on bool) error {
 		ev.Events = unix.EPOLLIN | unix.EPOLLPRI
 	}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(epfd, unix.EPOLL_CTL_MOD, fd, &ev))
+}
+
+// graft puts what eventfd is in the place of the socket under fd, a connection of
+// the loop whose epoll descriptor epfd is (loop). The socket is closed.
+func graft(epfd, fd, eventfd int) error {
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+		return os.NewSyscallError("epoll_ctl del", err)
+	}
+	if err := unix.Dup3(eventfd, fd, unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("dup3", err)
+	}
+	ev := unix.EpollEvent{Fd: int32(fd), Events: unix.EPOLLIN | unix.EPOLLPRI}
+	return os.NewSyscallError("epoll_ctl add", unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
 // readInto reads from a non-blocking socket into first, then into then.
