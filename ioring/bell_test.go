@@ -25,7 +25,7 @@ func TestBellWakesTheSleeper(t *testing.T) {
 		g := newRig(t, ioring.Config{Engine: engine, Depth: 64})
 		rng := rand.New(rand.NewPCG(5, 6))
 		full := g.openAt("/dev/full", os.O_RDWR, false)
-		files := []*ioring.File{g.open("direct", true), g.open("buffered", false), full, g.open("direct2", true)}
+		files := []*ioring.File{g.open("direct", true), g.open("buffered", false), full, g.open("direct2", true), g.open("cached", true)}
 		mem, slab := g.slab(64 << 10)
 		for _, f := range files {
 			if f != full {
@@ -36,6 +36,7 @@ func TestBellWakesTheSleeper(t *testing.T) {
 			for range 1 + rng.IntN(12) {
 				op := &ioring.Op{Kind: ioring.Kind(rng.IntN(2)), File: files[rng.IntN(len(files))],
 					Off: int64(rng.IntN(20)) << 12, Buf: mem[:4096<<rng.IntN(5)], Slab: slab, Sync: rng.IntN(10) == 0}
+				op.Cached = op.File == files[4] // never beside a direct write
 				if op.File != full && rng.IntN(20) == 0 {
 					op.Kind = ioring.Sync
 				}

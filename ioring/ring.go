@@ -33,6 +33,7 @@ type Ring struct {
 	reaping  bool
 	closing  bool
 	mem      extents
+	inline   inline
 	count    Stats
 
 	// Crosses goroutines: files whose fsync gate opened while operations of
@@ -105,7 +106,8 @@ func (r *Ring) Unregister(index int) error {
 	return r.eng.unregister(index)
 }
 
-// Push takes op until its Done runs. Nothing reaches the kernel before Submit.
+// Push takes op until its Done runs. Nothing but a small Cached write, which may be made
+// in line, reaches the kernel before Submit.
 // On an error the ring did not take it: ErrFull (Config.Depth operations are in
 // flight: Reap first), ErrPoisoned, ErrClosed, ErrAlign.
 func (r *Ring) Push(op *Op) error {
@@ -129,6 +131,10 @@ func (r *Ring) Push(op *Op) error {
 	case Write:
 		f.sync.writeStarts(op)
 		op.state.chained = op.Sync && f.startChained(op)
+		if r.inline.takes(op) {
+			r.writeInline(op)
+			break
+		}
 		r.eng.transfer(op)
 	case Read:
 		r.eng.transfer(op)
@@ -191,9 +197,8 @@ func (r *Ring) Reap() int {
 	r.reaping = true
 	before := r.count.Completed
 	again := r.openGates()
-	if r.eng.reap() {
-		again = true
-	}
+	again = r.reapInline() || again
+	again = r.eng.reap() || again
 	r.reaping = false
 	if again {
 		if err := r.eng.submit(); err != nil {
@@ -208,7 +213,7 @@ func (r *Ring) Reap() int {
 func (r *Ring) Wait(d time.Duration) {
 	for r.inFlight > 0 && d > 0 && !r.hasKick.Load() {
 		slice := min(d, waitSlice)
-		if r.eng.ready() {
+		if len(r.inline.done) > 0 || r.eng.ready() {
 			return
 		}
 		r.eng.wait(slice)

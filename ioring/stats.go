@@ -11,6 +11,8 @@ type Stats struct {
 	FsyncsShared int64 // operations made durable by another's fdatasync
 	Enters       int64 // system calls that submitted a round (io_uring) or hand-overs (pwrite)
 	Fixed        int64 // transfers from registered memory
+	Inline       int64 // writes to the page cache that the owner made itself
+	InlineSlow   int64 // of those, the ones that took so long that there were none for a while
 	Bells        int64 // bells rung by pwrite; the kernel rings for io_uring
 	Refused      int64 // rounds the kernel did not take at once (EAGAIN, EBUSY)
 	SubmitErrors int64 // rounds that failed inside Reap

@@ -47,6 +47,8 @@ func CollectStorage(g *shard.Group, dir string) func(*Emit) {
 		e.Value("umbra_fsyncs_shared_total", float64(s.FsyncsShared), dir)
 		e.Value("umbra_storage_operations_total", float64(s.Completed), dir)
 		e.Value("umbra_storage_operations_failed_total", float64(s.Failed), dir)
+		e.Value("umbra_storage_inline_writes_total", float64(s.Inline), dir)
+		e.Value("umbra_storage_inline_writes_slow_total", float64(s.InlineSlow), dir)
 	}
 }
 
@@ -61,6 +63,8 @@ func ringStats(e *Emit, g *shard.Group) (sum ioring.Stats, err error) {
 		sum.FsyncsShared += s.FsyncsShared
 		sum.Completed += s.Completed
 		sum.Failed += s.Failed
+		sum.Inline += s.Inline
+		sum.InlineSlow += s.InlineSlow
 	}
 	return sum, nil
 }
