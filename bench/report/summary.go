@@ -30,18 +30,25 @@ func Summary(w io.Writer, runs []Run, all bool) error {
 	return WriteLines(w, b.String())
 }
 
-// Markdown is the same as a table of a README, and below it the machine and the
-// files. It depends on nothing but the runs and their order.
+// Markdown is the same for a README: what matters most in words, below it, folded, the
+// table, and the machines with their files. It depends on nothing but the runs and their
+// order.
 func Markdown(runs []Run, all bool) string {
 	var b strings.Builder
+	table := figures(runs, all)
+	if rows := headlineRows(table); rows != "" {
+		fmt.Fprintf(&b, "| | Measured | Target | |\n|---|---:|---:|---|\n%s\n", rows)
+	}
+	fmt.Fprintf(&b, "<details><summary>All %d figures with their spread</summary>\n\n", len(table))
 	b.WriteString("| Figure | Measured | Low to high | n | Target | |\n|---|---:|---:|---:|---:|---|\n")
-	for _, f := range figures(runs, all) {
+	for _, f := range table {
 		spread := ""
 		if f.Low != f.High {
 			spread = Number(f.Low) + " to " + Number(f.High)
 		}
 		fmt.Fprintf(&b, "| %s | **%s** %s | %s | %d | %s | %s |\n", cell(f.Name), Number(f.Value), cell(f.Unit), spread, f.Samples, f.Goal(), f.Judged())
 	}
+	b.WriteString("\n</details>\n")
 	for _, line := range machines(runs) {
 		fmt.Fprintf(&b, "\n%s\n", cell(line))
 	}

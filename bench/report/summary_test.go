@@ -21,7 +21,10 @@ func runs() []Run {
 	a.Figures[2].Target = ptr(2)
 	a.Figures[5].Dirty = true
 	b.Schema, b.Env.Kernel, b.Env.Modified = "umbra-bench/rpo/1", "6.2.0", true
-	b.Figures = []Figure{{Name: "rpo/a|b_c", Unit: "ms", Better: Less, Value: 1234.5, Low: -2, High: 2000, Samples: 3, Target: ptr(10_000)}}
+	b.Figures = []Figure{{Name: "rpo/a|b_c", Unit: "ms", Better: Less, Value: 1234.5, Low: -2, High: 2000, Samples: 3, Target: ptr(10_000)},
+		{Name: "rpo/kafka/idle/difference_p50", Unit: "ms", Better: Less, Value: 0.3, Samples: 1, Target: ptr(0.5)},
+		{Name: "rpo/kafka/idle/difference_p99", Unit: "ms", Better: Less, Value: 2.5, Samples: 1, Target: ptr(2), Dirty: true},
+		{Name: "peers/1024/follower_over_umbra", Unit: "x", Better: More, Value: 3, Samples: 1, Target: ptr(2.5)}}
 	c := b
 	c.Figures = nil
 	return []Run{{"bench/results/link.json", &a}, {"bench/results/rpo.json", &b}, {"bench/results/soak.json", &c}}

@@ -90,8 +90,6 @@ func (d duel) figure(b Bench, what string, of func(*Round) *Sample, value func(*
 	f, target := spread(take), 1.0
 	f.Name = fmt.Sprintf("%s/%s-to-%s/%s/%s", b, d.ours.System, d.theirs.System, d.ours.point(), what)
 	f.Unit, f.Better, f.Dirty = "x", report.Less, dirty
-	if b == Consume || d.theirs.System == Kafka && d.ours.System == Umbra {
-		f.Target = &target
-	}
+	f.Target = &target
 	return f
 }

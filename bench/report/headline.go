@@ -1,0 +1,95 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// headline is a row of README's table: figures of one kind in words for people. The
+// figures' own names, spreads and rounds stand in the full table.
+type headline struct {
+	words   string
+	figures []string
+}
+
+// headlines are the rows, in order. Figures that no report has leave their row out.
+func headlines() []headline {
+	delay := func(words, source, p string) headline {
+		h := headline{words: words}
+		for _, rate := range []string{"1MB", "20MB", "50MB"} {
+			h.figures = append(h.figures, fmt.Sprintf("rpo/%s/%s/%s", source, rate, p))
+		}
+		return h
+	}
+	local := func(words, bench, duel, batch, what string) headline {
+		h := headline{words: words}
+		for _, conns := range []int{1, 16, 256} {
+			h.figures = append(h.figures, fmt.Sprintf("%s/%s/%d/%s/%s", bench, duel, conns, batch, what))
+		}
+		return h
+	}
+	const kept, flushed, interval = "umbra-to-kafka", "umbra-to-kafka-flush", "umbra-interval-to-kafka"
+	return []headline{
+		{"CPU per GiB copied, times a client that discards the same bytes: from Kafka; from memory", []string{"link/kafka/io_uring/base/ratio", "link/synthetic/io_uring/base/ratio"}},
+		{"the same with the pwrite engine", []string{"link/kafka/pwrite/base/ratio", "link/synthetic/pwrite/base/ratio"}},
+		{"CPU of batches of 5 KiB, times those of 1 MiB: from Kafka; from memory", []string{"link/kafka/io_uring/batch-5KiB/cost_over_batch-1MiB", "link/synthetic/io_uring/batch-5KiB/cost_over_batch-1MiB"}},
+		{"CPU of 5,000 live partitions, times 10 at the same rate", []string{"link/synthetic/io_uring/live-5000/cost_over_live-10"}},
+		{"one hot partition", []string{"link/synthetic/io_uring/hot/gib_per_s"}},
+		{"share of 1 Gbit/s over 85 ms that one partition fills: from Kafka; from memory", []string{"link/kafka/io_uring/rtt-85ms/line_filled", "link/synthetic/io_uring/rtt-85ms/line_filled"}},
+		{"MirrorMaker 2, tuned, with its target: CPU per GiB, times umbra's, at records of 1 KiB; 100 B", []string{"peers/1024/mm2_tuned_over_umbra", "peers/100/mm2_tuned_over_umbra"}},
+		{"Kafka's follower fetch: the same", []string{"peers/1024/follower_over_umbra", "peers/100/follower_over_umbra"}},
+		delay("delay beyond Kafka's own at 1; 20; 50 MB/s: median", "kafka", "difference_p50"),
+		delay("the same, 99th percentile", "kafka", "difference_p99"),
+		delay("delay from a source in memory, all of it, at 1; 20; 50 MB/s: median", "synthetic", "delay_p50"),
+		delay("the same, 99th percentile", "synthetic", "delay_p99"),
+		{"delay of a record that comes alone, beyond Kafka's own: median; 99th percentile", []string{"rpo/kafka/idle/difference_p50", "rpo/kafka/idle/difference_p99"}},
+		local("producing, acks=all, umbra fsyncs and Kafka does not: CPU, times Kafka's, at 1; 16; 256 connections", "produce", kept, "b1", "cpu_ratio"),
+		local("the same: 99th percentile", "produce", kept, "b1", "p99_ratio"),
+		local("producing when both fsync: CPU, times Kafka's", "produce", flushed, "b1", "cpu_ratio"),
+		local("the same: 99th percentile", "produce", flushed, "b1", "p99_ratio"),
+		local("producing when neither does (storage.fsync = interval): CPU, times Kafka's", "produce", interval, "b1", "cpu_ratio"),
+		local("the same: 99th percentile", "produce", interval, "b1", "p99_ratio"),
+		local("consuming: CPU, times Kafka's, at 1; 16; 256 connections", "consume", kept, "b16", "cpu_ratio"),
+		local("the same: 99th percentile", "consume", kept, "b16", "p99_ratio"),
+	}
+}
+
+// headlineRows are the rows of which the reports have every figure.
+func headlineRows(all []*Figure) string {
+	byName := map[string]*Figure{}
+	for _, f := range all {
+		byName[f.Name] = f
+	}
+	var b strings.Builder
+	for _, h := range headlines() {
+		var found []*Figure
+		for _, name := range h.figures {
+			if f := byName[name]; f != nil {
+				found = append(found, f)
+			}
+		}
+		if len(found) == len(h.figures) {
+			b.WriteString(headlineRow(h.words, found))
+		}
+	}
+	return b.String()
+}
+
+func headlineRow(words string, figures []*Figure) string {
+	var values, judged, goals []string
+	for _, f := range figures {
+		values, judged = append(values, Number(f.Value)), append(judged, f.Judged())
+		if goal := f.Goal(); !slices.Contains(goals, goal) {
+			goals = append(goals, goal)
+		}
+	}
+	verdict := judged[0]
+	for _, j := range judged {
+		if j != verdict {
+			verdict = strings.Join(judged, "; ")
+			break
+		}
+	}
+	return fmt.Sprintf("| %s | **%s** %s | %s | %s |\n", cell(words), strings.Join(values, "; "), cell(figures[0].Unit), strings.Join(goals, "; "), verdict)
+}
