@@ -34,6 +34,7 @@ const (
 	featSingleMmap = 1 << 0
 	featNoDrop     = 1 << 1
 	featExtArg     = 1 << 8
+	featCQESkip    = 1 << 11 // not used; it tells 5.17, the oldest kernel that is meant
 
 	enterGetEvents = 1 << 0
 	enterExtArg    = 1 << 3

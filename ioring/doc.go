@@ -1,5 +1,6 @@
 // Package ioring is umbra's disk: files, and a ring per shard that writes,
-// reads and fsyncs them without blocking the shard's loop.
+// reads and fsyncs them without blocking the shard's loop: it makes itself only
+// small writes to the page cache, under the guards of inline.go.
 //
 // A Ring has one owner goroutine. It pushes operations, submits a round of
 // them, and later reaps: Reap calls Done of everything that finished. Two

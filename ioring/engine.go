@@ -7,7 +7,8 @@ import (
 
 // engine moves operations into the kernel and brings their outcome back. All
 // methods run on the ring's owner goroutine. Outcomes are left in
-// op.state and told to the Ring by report, from reap only.
+// op.state and told to the Ring by report, from reap only; writes in line (inline.go)
+// pass it by.
 //
 // Two engines: uring and pwriter.
 type engine interface {
@@ -16,11 +17,11 @@ type engine interface {
 	transfer(op *Op)
 	// fsync queues an fdatasync of op's file.
 	fsync(op *Op)
-	// submit hands everything queued to the kernel or the workers and makes
-	// sure the bell will ring for it.
+	// submit hands everything queued to the kernel or the workers; the bell rings
+	// when it ends.
 	submit() error
 	// reap reports everything that ended since the last call. It says whether
-	// something was queued meanwhile or the bell must be set again.
+	// something was queued meanwhile.
 	reap() (again bool)
 	// ready says whether reap would find something.
 	ready() bool

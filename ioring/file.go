@@ -26,14 +26,17 @@ type File struct {
 	cached int // of a direct file for writing: the same through the page cache; -1: none
 	align  int
 
-	// Owner only: who waits for which fsync.
-	sync syncer
+	// Owner only: who waits for which fsync, and how many writes made in line Reap has
+	// not reported.
+	sync    syncer
+	inlined int32
 
 	// Crosses goroutines. life lets the blocking methods run beside each other
 	// and Close alone. inFlight and closed are read by Close and Push, each
 	// after writing its own, so that one of the two sees the other.
 	life     sync.RWMutex
 	inFlight atomic.Int32
+	calls    atomic.Int32 // blocking methods under way
 	closed   atomic.Bool
 	poison   atomic.Pointer[error]
 	gate     syncGate
@@ -163,6 +166,8 @@ func (f *File) blocking(act string, call func(fd int) error) error {
 	if err := f.Err(); err != nil {
 		return fmt.Errorf("%s %s: %w", act, f.name, err)
 	}
+	f.calls.Add(1)
+	defer f.calls.Add(-1)
 	for {
 		err := call(f.fd)
 		if err == nil {
@@ -176,6 +181,12 @@ func (f *File) blocking(act string, call func(fd int) error) error {
 		}
 		return fmt.Errorf("%s %s: %w", act, f.name, err)
 	}
+}
+
+// idleButOne says whether nothing but one operation, and writes in line that are over, is
+// under way on the file (owner).
+func (f *File) idleButOne() bool {
+	return f.inFlight.Load() == 1+f.inlined && f.calls.Load() == 0
 }
 
 // Truncate sets the file's size in bytes. Blocks; any goroutine. It must not

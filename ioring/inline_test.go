@@ -2,6 +2,7 @@ package ioring
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,7 +13,7 @@ import (
 // with two ways to the disk.
 func inlineRig(t *testing.T, engine string) (r *Ring, f *File, step *time.Duration) {
 	t.Helper()
-	r, err := New(Config{Engine: engine, Bell: eventfd(t)})
+	r, err := New(Config{Engine: engine})
 	if err != nil {
 		t.Skipf("this kernel forbids the engine: %v", err)
 	}
@@ -37,8 +38,8 @@ func inlineRig(t *testing.T, engine string) (r *Ring, f *File, step *time.Durati
 	return r, f, step
 }
 
-// write pushes a write and runs it to its end; it says whether it was made in line.
-func (r *Ring) write(t *testing.T, op Op) bool {
+// inLine runs a write to its end and says whether it was made in line.
+func inLine(t *testing.T, r *Ring, op Op) bool {
 	t.Helper()
 	before, ended := r.count.Inline, false
 	op.Kind, op.Done = Write, func(op *Op) {
@@ -83,7 +84,7 @@ func TestWritesInLine(t *testing.T) {
 				{"with an fsync", Op{Buf: mem[:4096], Cached: true, Sync: true}, false},
 			} {
 				c.op.File = f
-				if got := r.write(t, c.op); got != c.want {
+				if got := inLine(t, r, c.op); got != c.want {
 					t.Errorf("%s: in line %v", c.name, got)
 				}
 				if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got[:len(c.op.Buf)], c.op.Buf) {
@@ -99,64 +100,141 @@ func TestSlowWriteInLine(t *testing.T) {
 	r, f, step := inlineRig(t, EngineAuto)
 	op := Op{File: f, Buf: mapped(t, 4096), Cached: true}
 	*step = inlineSlow + 1
-	if !r.write(t, op) || r.count.InlineSlow != 1 {
+	if !inLine(t, r, op) || r.count.InlineSlow != 1 {
 		t.Fatalf("%d slow writes, want 1", r.count.InlineSlow)
 	}
 	*step = inlineRest / 4
 	for i := range 3 {
-		if r.write(t, op) {
+		if inLine(t, r, op) {
 			t.Errorf("in line after %d quarters of the rest", i+1)
 		}
 	}
-	if !r.write(t, op) {
+	if !inLine(t, r, op) {
 		t.Error("not in line after the rest")
 	}
 }
 
-// TestNoWriteInLineBesideAnFsync: the file system may hold it up until the fsync ends.
-func TestNoWriteInLineBesideAnFsync(t *testing.T) {
-	r, f, _ := inlineRig(t, EngineAuto)
+// TestNotInLine: what else has the file, or a disk that seems to hang.
+func TestNotInLine(t *testing.T) {
+	r, f, step := inlineRig(t, EngineAuto)
 	op := Op{File: f, Buf: mapped(t, 4096), Cached: true}
-	synced := false
-	if err := r.Push(&Op{Kind: Sync, File: f, Done: func(*Op) { synced = true }}); err != nil {
+	other := Op{Kind: Sync, File: f}
+	over := false
+	other.Done = func(*Op) { over = true }
+	if err := r.Push(&other); err != nil {
 		t.Fatal(err)
 	}
-	if r.write(t, op) {
-		t.Error("in line beside an fsync")
+	if inLine(t, r, op) {
+		t.Error("in line beside an fsync of the file")
 	}
-	for !synced {
+	for !over {
 		r.Wait(time.Second)
 		r.Reap()
 	}
-	if !r.write(t, op) {
+	if !inLine(t, r, op) {
 		t.Error("not in line after the fsync")
+	}
+	over, other = false, Op{Kind: Read, File: f, Buf: mapped(t, 4096), Done: other.Done}
+	if err := r.Push(&other); err != nil {
+		t.Fatal(err)
+	}
+	if inLine(t, r, op) {
+		t.Error("in line beside a read of the file")
+	}
+	for !over {
+		r.Wait(time.Second)
+		r.Reap()
+	}
+	if err := f.blocking("test", func(int) error {
+		if inLine(t, r, op) {
+			t.Error("in line beside a blocking call")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	r.inline.syncBegins() // of another file
+	if !inLine(t, r, op) {
+		t.Error("not in line beside another file's fsync")
+	}
+	*step = inlineHang
+	if inLine(t, r, op) {
+		t.Error("in line though no fsync ends")
+	}
+	r.inline.syncBegins()
+	r.inline.syncEnds()
+	*step = 0
+	if !inLine(t, r, op) {
+		t.Error("not in line when one has ended")
+	}
+	r.inline.syncEnds()
+}
+
+// TestInLineIsBounded: so many bytes between two Reaps, the rest by workers.
+func TestInLineIsBounded(t *testing.T) {
+	r, f, _ := inlineRig(t, EngineAuto)
+	mem, ended := mapped(t, inlineMax), 0
+	const n = inlineBatch/inlineMax + 2
+	for range 2 {
+		before := r.count.Inline
+		for i := range n {
+			op := &Op{Kind: Write, File: f, Off: int64(i) * inlineMax, Buf: mem, Cached: true, Done: func(op *Op) {
+				if ended++; op.Err != nil {
+					t.Error(op.Err)
+				}
+			}}
+			if err := r.Push(op); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := r.count.Inline - before; got != n-2 {
+			t.Errorf("%d of %d in line", got, n)
+		}
+		for r.InFlight() > 0 {
+			if err := r.Submit(); err != nil {
+				t.Fatal(err)
+			}
+			r.Wait(time.Second)
+			r.Reap()
+		}
+	}
+	if ended != 2*n {
+		t.Errorf("%d ended", ended)
 	}
 }
 
 // TestDoneWritesInLine: a Done that writes again is not run for ever in one Reap, and
-// the bell brings the owner back.
+// the bell brings the owner back, whether it was itself in line or not.
 func TestDoneWritesInLine(t *testing.T) {
-	bell := eventfd(t)
-	r, f, _ := inlineRig(t, EnginePwrite)
-	r.cfg.Bell = bell
-	ended := 0
-	op := &Op{Kind: Write, File: f, Buf: mapped(t, 4096), Cached: true}
-	op.Done = func(op *Op) {
-		if ended++; ended < 5 {
-			if err := r.Push(op); err != nil {
-				t.Error(err)
+	for _, engine := range []string{EngineUring, EnginePwrite} {
+		t.Run(engine, func(t *testing.T) {
+			r, f, _ := inlineRig(t, engine)
+			ended := 0
+			op := &Op{Kind: Write, File: f, Buf: mapped(t, 4096)} // by the engine
+			op.Done = func(op *Op) {
+				if ended++; ended < 5 {
+					op.Cached = true
+					if err := r.Push(op); err != nil {
+						t.Error(err)
+					}
+				}
 			}
-		}
-	}
-	if err := r.Push(op); err != nil {
-		t.Fatal(err)
-	}
-	for want := 1; want <= 5; want++ {
-		if r.Reap(); ended != want {
-			t.Fatalf("%d ended, want %d", ended, want)
-		}
-		if want < 5 {
-			awaitBell(t, bell)
-		}
+			if err := errors.Join(r.Push(op), r.Submit()); err != nil {
+				t.Fatal(err)
+			}
+			r.Wait(30 * time.Second)
+			bell := eventfd(t)
+			r.cfg.Bell = bell // from here on: rung by Reap alone
+			for want := 1; want <= 5; want++ {
+				if r.Reap(); ended != want {
+					t.Fatalf("%d ended, want %d", ended, want)
+				}
+				if want < 5 {
+					awaitBell(t, bell)
+				}
+			}
+			r.cfg.Bell = -1
+		})
 	}
 }

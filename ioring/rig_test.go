@@ -32,7 +32,7 @@ type rig struct {
 	t     testing.TB
 	ring  *ioring.Ring
 	arena *buf.Arena
-	bell  int // the end the owner listens on
+	bell  int // what the owner sleeps on
 	dir   string
 	fin   int
 }

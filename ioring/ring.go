@@ -197,9 +197,12 @@ func (r *Ring) Reap() int {
 	r.reaping = true
 	before := r.count.Completed
 	again := r.openGates()
-	again = r.reapInline() || again
+	r.reapInline()
 	again = r.eng.reap() || again
 	r.reaping = false
+	if len(r.inline.done) > 0 { // what a Done wrote is left to the next Reap
+		r.ringBell()
+	}
 	if again {
 		if err := r.eng.submit(); err != nil {
 			r.count.SubmitErrors++

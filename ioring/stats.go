@@ -13,7 +13,7 @@ type Stats struct {
 	Fixed        int64 // transfers from registered memory
 	Inline       int64 // writes to the page cache that the owner made itself
 	InlineSlow   int64 // of those, the ones that took so long that there were none for a while
-	Bells        int64 // bells rung by pwrite; the kernel rings for io_uring
+	Bells        int64 // rung by the workers of pwrite; the kernel rings for io_uring
 	Refused      int64 // rounds the kernel did not take at once (EAGAIN, EBUSY)
 	SubmitErrors int64 // rounds that failed inside Reap
 }

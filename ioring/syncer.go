@@ -85,6 +85,7 @@ func (f *File) startChained(op *Op) bool {
 		return false
 	}
 	s.running = op
+	f.ring.inline.syncBegins()
 	f.ring.count.Fsyncs++
 	return true
 }
@@ -108,6 +109,7 @@ func (r *Ring) startSync(f *File) {
 	leader := s.ready.take()
 	leader.state.group = s.ready.takeAll()
 	s.running = leader
+	r.inline.syncBegins()
 	r.count.Fsyncs++
 	r.eng.fsync(leader)
 }
@@ -115,6 +117,7 @@ func (r *Ring) startSync(f *File) {
 // stopSync ends the running fsync without using its outcome.
 func (f *File) stopSync() {
 	f.sync.running = nil
+	f.ring.inline.syncEnds()
 	f.gate.leave()
 }
 
@@ -270,6 +273,8 @@ func (f *File) Sync() error {
 	if f.closed.Load() {
 		return fmt.Errorf("fsync %s: %w", f.name, ErrClosed)
 	}
+	f.calls.Add(1)
+	defer f.calls.Add(-1)
 	f.gate.enter()
 	err := f.Err()
 	if err == nil {

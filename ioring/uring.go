@@ -16,7 +16,7 @@ import (
 // while the end of a synchronous direct write is the work of a kernel worker that all share.
 //
 //	user data:  slot << 1 | part   part 0 = transfer, 1 = fsync
-//	            tagCancel          a cancel request's own completion
+//	            tagOther           a cancel request's own completion, and the proof's
 //
 // The kernel is given slots, never pointers to Go memory; the table of slots
 // keeps the operation, and so its file and slab, reachable until the last
@@ -31,7 +31,6 @@ type uring struct {
 	head      uint32 // completions taken
 	slots     []*Op
 	unused    []int32
-	pending   int    // completions the kernel owes us for operations
 	backlog   opList // operations the submission ring had no room for
 	cancelled bool   // the backlog is to be given back
 
@@ -45,7 +44,7 @@ const (
 	partTransfer = 0
 	partFsync    = 1
 
-	tagCancel = 1 << 62
+	tagOther = 1 << 62
 
 	// reapPasses bounds one Reap: completions that keep coming are left to the
 	// owner's next turn, with a bell.
@@ -75,7 +74,7 @@ func newUringSized(r *Ring, enter enterFunc, sizes func(depth int) (sq, cq uint3
 	for i := range u.unused {
 		u.unused[i] = int32(len(u.unused) - 1 - i)
 	}
-	if err := u.registerBell(); err != nil {
+	if err := u.openBell(); err != nil {
 		m.close()
 		pg.free()
 		return nil, err
@@ -134,7 +133,6 @@ func (u *uring) fill(op *Op) {
 	u.unused = u.unused[:len(u.unused)-1]
 	u.slots[st.slot] = op
 	st.parts = int8(n)
-	u.pending += int(n)
 	if !st.fsyncOnly {
 		e := u.entry()
 		u.fillTransfer(e, op)
@@ -267,7 +265,7 @@ func (u *uring) reap() (again bool) {
 }
 
 func (u *uring) complete(c cqe) {
-	if c.userData == tagCancel {
+	if c.userData == tagOther {
 		return
 	}
 	slot, part := c.userData>>1, c.userData&1
@@ -284,7 +282,6 @@ func (u *uring) complete(c cqe) {
 			st.fsyncErr = joinedErr(op)
 		}
 	}
-	u.pending--
 	if st.parts--; st.parts > 0 {
 		return
 	}
@@ -325,7 +322,7 @@ func (u *uring) wait(d time.Duration) {
 func (u *uring) cancel() {
 	u.cancelled = true
 	if u.room(1) {
-		*u.entry() = sqe{opcode: opCancel, fd: -1, opFlags: cancelAny | cancelAll, userData: tagCancel}
+		*u.entry() = sqe{opcode: opCancel, fd: -1, opFlags: cancelAny | cancelAll, userData: tagOther}
 		_ = u.flush()
 	}
 }

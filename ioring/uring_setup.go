@@ -21,7 +21,7 @@ const (
 	// would wait for a disk.
 	kernelWorkers = 64
 
-	featuresNeeded = featSingleMmap | featNoDrop | featExtArg
+	featuresNeeded = featSingleMmap | featNoDrop | featExtArg | featCQESkip
 )
 
 // ringMemory is the two rings we share with the kernel. Heads, tails and

@@ -211,7 +211,7 @@ func TestKernelRefusesRounds(t *testing.T) {
 // else would wake it.
 func TestRefusedRoundRings(t *testing.T) {
 	for _, no := range []syscall.Errno{unix.EAGAIN, unix.EBUSY} {
-		bell, refuse := eventfd(t), true
+		bell, refuse := eventfd(t), false
 		enter := func(fd int, n, wait uint32, flags uintptr, arg *enterArg) (int, syscall.Errno) {
 			if refuse {
 				return -1, no
@@ -219,6 +219,7 @@ func TestRefusedRoundRings(t *testing.T) {
 			return sysEnter(fd, n, wait, flags, arg)
 		}
 		r, _ := testRing(t, Config{Depth: 8, Bell: bell}, 8, 32, enter)
+		refuse = true
 		b := pushBlocks(t, r, 1)
 		if err := r.Submit(); err != nil {
 			t.Fatal(err)

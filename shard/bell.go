@@ -18,7 +18,7 @@ import (
 // until it is empty before it polls again: under a steady stream of edges no
 // connection would be read. A signal of an eventfd is one event among others.
 type bell struct {
-	near *net.UnixConn // what is enrolled, and then replaced by the eventfd
+	near *net.UnixConn // is enrolled: gnet closes it and keeps a copy, which the eventfd replaces
 
 	mu     sync.RWMutex // crosses goroutines: keeps ring from writing to a closed, reused fd
 	fd     int          // the eventfd

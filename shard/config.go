@@ -46,7 +46,8 @@ type Config struct {
 	OffloadWorkers int // goroutines for blocking work per shard; default 4
 	OffloadDepth   int // jobs outstanding per shard; default 4096
 
-	noPause error // tests: as if SelfTest had failed so
+	noPause error                 // tests: as if SelfTest had failed so
+	noBell  func(shard int) error // tests: as if the graft had failed so
 }
 
 // fdReserve is how many file descriptors below the process limit accepting and

@@ -8,7 +8,7 @@
 // lock on that path. "Loop only" in a comment means: call it from code that
 // runs on that shard's loop (a Protocol method, a posted function, a timer, a
 // completion). The few methods any goroutine may call say so. Nothing that runs
-// on a loop may block.
+// on a loop may block; the one exception is a small write that the ring makes in line.
 //
 // A turn is one stay on the loop: an event, a drained mailbox, a timer. At its
 // end the shard runs hooks, publishes moved partitions and wakes their waiters,

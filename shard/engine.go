@@ -115,6 +115,7 @@ func (e *engine) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	if _, ok := gc.Context().(*bell); ok {
 		if err := s.boot(gc); err != nil {
 			e.booted <- err
+			return nil, gnet.Shutdown // nothing can wake this loop
 		}
 		return nil, gnet.None
 	}

@@ -133,7 +133,9 @@ func (g *Group) newShard(id int) (*Shard, error) {
 	}
 	s.arena, err = buf.NewArena(buf.Config{Budget: g.cfg.ArenaBytes, Poison: g.cfg.PoisonSlabs, OnExtent: s.registerExtent, OnTrim: s.unregisterExtent})
 	if err != nil {
-		return nil, errors.Join(err, s.ring.Close())
+		err = errors.Join(err, s.ring.Close())
+		s.bell.close()
+		return nil, err
 	}
 	s.timers = newTimers(s.nanos, s.bell.ring)
 	s.partitions = partitions{shard: s, byID: map[PartitionID]*Partition{}, hot: segment.NewHot(min(g.cfg.ArenaBytes/hotShare, hotMax))}

@@ -235,6 +235,9 @@ func clearList(l []*Conn) []*Conn {
 func (s *Shard) boot(gc gnet.Conn) error {
 	s.loop = gc.EventLoop()
 	epfd, err := epollFD(gc)
+	if err == nil && s.cfg.noBell != nil {
+		err = s.cfg.noBell(s.id)
+	}
 	if err == nil {
 		err = s.bell.enrolled(epfd, gc.Fd())
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"umbra/ioring"
 )
 
 // Stop ends everything, in this order, each step on all shards at once:
@@ -154,6 +156,9 @@ func (st *stopping) release(ctx context.Context) {
 		select {
 		case err := <-closed:
 			st.note(fmt.Sprintf("close the storage ring of shard %d", i), err)
+			if errors.Is(err, ioring.ErrBusy) {
+				continue // it still has the bell and the memory
+			}
 		case <-ctx.Done():
 			st.note(fmt.Sprintf("close the storage ring of shard %d", i), ctx.Err())
 			continue

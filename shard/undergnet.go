@@ -20,8 +20,8 @@ import (
 //     readv(2) on Conn.Fd, a public method. Level-triggered polling signals
 //     again what we leave.
 //   - Pausing. gnet has no pause-read. We change the connection's events on the
-//     loop's own epoll descriptor, found by reflection. Without it (self-test
-//     failed) a paused connection's bytes pile up in gnet's inbound buffer and
+//     loop's own epoll descriptor, found by reflection. Where the
+//     self-test failed a paused connection's bytes pile up in gnet's inbound buffer and
 //     the connection is closed over pausedBudget; Kafka clients reconnect.
 //   - Direct writes. gnet's Write copies what the socket does not take and has
 //     no writable event. We never use it: gnet's outbound buffer stays empty and

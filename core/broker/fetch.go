@@ -114,7 +114,7 @@ func (f *fetch) round() {
 	}
 	f.takeGifts()
 	for _, it := range f.items {
-		if !it.known && (it.owner == f.loop || f.m.MaxWaitMillis <= 0 || !f.quiet(it)) {
+		if !it.known && !f.spared(it) {
 			f.visitFor(it.owner).add(it)
 		}
 	}
@@ -127,7 +127,7 @@ func (f *fetch) takeGifts() {
 	for _, v := range f.gifts {
 		for _, gift := range v.items {
 			it := gift.of
-			if it.known || it.owner != v.owner || it.pid != gift.pid || f.got > 0 && gift.found.bytes > f.maxBytes-f.got {
+			if it.known || it.owner != v.owner || it.pid != gift.pid || gift.found.err != nil || f.crowded(gift.found.bytes) {
 				gift.found.release()
 				continue
 			}
@@ -137,6 +137,9 @@ func (f *fetch) takeGifts() {
 	}
 	f.gifts = nil
 }
+
+// crowded says whether so many bytes more are beyond the budget; the first batch never is.
+func (f *fetch) crowded(bytes int) bool { return bytes > 0 && f.got > 0 && bytes > f.left }
 
 // find resolves an item against the metadata.
 func (f *fetch) find(it *fetchItem) (err error) {
@@ -158,17 +161,26 @@ func (f *fetch) find(it *fetchItem) (err error) {
 	return nil
 }
 
-// quiet answers for a partition of another loop that has nothing to read,
-// without asking that loop. It says false where only the owner can tell. What is
-// published may be a moment old: a fetch that then parks is woken by the owner,
-// one that may not wait asks the owner at once.
-func (f *fetch) quiet(it *fetchItem) bool {
+// spared answers for a partition of another loop without asking that loop: where it has
+// nothing to read, or where what watches brought is enough for an answer and the client's
+// next fetch finds the rest. What is published may be a moment old: a fetch that then
+// parks is woken by the owner, one that may not wait asks the owner at once.
+func (f *fetch) spared(it *fetchItem) bool {
+	if it.owner == f.loop || f.m.MaxWaitMillis <= 0 || !f.published(it) {
+		return false
+	}
+	return it.offset >= it.found.bound(f.committed) || f.got > 0 && f.got >= int(f.m.MinBytes)
+}
+
+// published fills in where a partition stands. It says false where only the owner can
+// tell.
+func (f *fetch) published(it *fetchItem) bool {
 	p, open := f.r.broker.group().Published(it.pid)
 	if !open || it.lastEpoch >= 0 || it.offset < p.LogStart || it.offset > p.LogEnd || checkEpoch(it.currentEpoch, p.LeaderEpoch) != nil {
 		return false
 	}
 	it.found.highWatermark, it.found.lastStable, it.found.logStart, it.found.epoch = p.HighWatermark, p.LastStable, p.LogStart, p.LeaderEpoch
-	return it.offset >= it.found.bound(f.committed)
+	return true
 }
 
 func (f *fetch) visitFor(owner *loop) *visit {

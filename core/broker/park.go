@@ -88,7 +88,7 @@ func (f *fetch) dropGifts() {
 }
 
 // watch waits on the loop that owns some of a parked fetch's partitions for one
-// of them to move beyond what the fetch has seen. Its fields but the first are
+// of them to move beyond what the fetch has seen. What is not set once is
 // the owner's after begin was sent.
 type watch struct {
 	// Set once.

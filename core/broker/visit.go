@@ -44,7 +44,7 @@ func (d *found) release() {
 }
 
 // visit reads partitions of one fetch on the loop that owns them, one after the
-// other, with what the round has left of its budget. From begin until done the
+// other, with what the round has left of its budget; a watch that fires reads with all of it. From begin until done the
 // items belong to the owner.
 type visit struct {
 	// Set once.

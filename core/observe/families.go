@@ -117,7 +117,7 @@ func storageFamilies() []Family {
 		f(Counter, "umbra_storage_operations_total", "Reads, writes and flushes done.", "dir"),
 		f(Counter, "umbra_storage_operations_failed_total", "Reads, writes and flushes that ended with an error.", "dir"),
 		f(Counter, "umbra_storage_inline_writes_total", "Small writes to the page cache that a shard's loop made itself.", "dir"),
-		f(Counter, "umbra_storage_inline_writes_slow_total", "Of those, the ones that took more than a millisecond; worker threads then write for ten seconds.", "dir"),
+		f(Counter, "umbra_storage_inline_writes_slow_total", "Of those, the ones that took more than a millisecond, a wait for a processor included; worker threads then write for ten seconds.", "dir"),
 	}
 }
 
