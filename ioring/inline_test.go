@@ -118,32 +118,22 @@ func TestSlowWriteInLine(t *testing.T) {
 func TestNotInLine(t *testing.T) {
 	r, f, step := inlineRig(t, EngineAuto)
 	op := Op{File: f, Buf: mapped(t, 4096), Cached: true}
-	other := Op{Kind: Sync, File: f}
-	over := false
-	other.Done = func(*Op) { over = true }
-	if err := r.Push(&other); err != nil {
-		t.Fatal(err)
-	}
-	if inLine(t, r, op) {
-		t.Error("in line beside an fsync of the file")
-	}
-	for !over {
-		r.Wait(time.Second)
-		r.Reap()
-	}
-	if !inLine(t, r, op) {
-		t.Error("not in line after the fsync")
-	}
-	over, other = false, Op{Kind: Read, File: f, Buf: mapped(t, 4096), Done: other.Done}
-	if err := r.Push(&other); err != nil {
-		t.Fatal(err)
-	}
-	if inLine(t, r, op) {
-		t.Error("in line beside a read of the file")
-	}
-	for !over {
-		r.Wait(time.Second)
-		r.Reap()
+	for _, other := range []Op{{Kind: Sync}, {Kind: Read, Buf: mapped(t, 4096)}} {
+		over := false
+		other.File, other.Done = f, func(*Op) { over = true }
+		if err := r.Push(&other); err != nil {
+			t.Fatal(err)
+		}
+		if inLine(t, r, op) {
+			t.Errorf("in line beside another %s of the file", other.Kind)
+		}
+		for !over {
+			r.Wait(time.Second)
+			r.Reap()
+		}
+		if !inLine(t, r, op) {
+			t.Errorf("not in line after the %s", other.Kind)
+		}
 	}
 	if err := f.blocking("test", func(int) error {
 		if inLine(t, r, op) {
