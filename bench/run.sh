@@ -21,8 +21,8 @@ results=bench/results
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --bytes 2GiB --within 8m --seconds 6 ;;
-    peers) echo --seconds 15 ;;
+    link) echo --grid --bytes 2GiB --within 8m --seconds 0 ;; # rpo measures the delays
+    peers) echo --seconds 10 ;;
     rpo) echo --rounds 2 --hdr "$results/rpo" ;;
     produce) echo --rounds 2 ;;
     soak) echo --for 3m --journal "$results/soak.jsonl" ;;
