@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs benches one after the other and makes the report of what they found.
-#   run.sh full [BENCH ..]    everything that README shows: about half an hour on two idle
+#   run.sh full [BENCH ..]    everything that README shows: half an hour to forty minutes on two idle
 #                             cores; reports, page and picture go to bench/results
 #   run.sh short [BENCH ..]   the short form of each, so that none rots: about 4 minutes;
 #                             to .cache/bench-short
