@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 
 ALL=(link peers rpo produce consume catchup soak) # in the order of the report
 # The charts of the picture, which README shows; those that are not there are left out.
-PICTURE=(peers-cost-1024 peers-cost-100 link-cost-synthetic link-delay-p99 rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
+PICTURE=(peers-cost-1024 peers-cost-100 link-cost-synthetic rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
 program=${UMBRA_BENCH:-bin/umbra-bench}
 results=bench/results
 

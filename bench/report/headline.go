@@ -13,7 +13,7 @@ type headline struct {
 	figures []string
 }
 
-// headlines are the rows, in order. Figures that no report has leave their row out.
+// headlines are the rows, in order. A row of which no report has any figure is left out.
 func headlines() []headline {
 	delay := func(words, source, p string) headline {
 		h := headline{words: words}
@@ -55,7 +55,8 @@ func headlines() []headline {
 	}
 }
 
-// headlineRows are the rows of which the reports have every figure.
+// headlineRows are the rows of which the reports have a figure; what is missing in one is
+// shown as such.
 func headlineRows(all []*Figure) string {
 	byName := map[string]*Figure{}
 	for _, f := range all {
@@ -63,22 +64,29 @@ func headlineRows(all []*Figure) string {
 	}
 	var b strings.Builder
 	for _, h := range headlines() {
-		var found []*Figure
-		for _, name := range h.figures {
-			if f := byName[name]; f != nil {
-				found = append(found, f)
-			}
+		row := make([]*Figure, len(h.figures))
+		measured := false
+		for i, name := range h.figures {
+			row[i] = byName[name]
+			measured = measured || row[i] != nil
 		}
-		if len(found) == len(h.figures) {
-			b.WriteString(headlineRow(h.words, found))
+		if measured {
+			b.WriteString(headlineRow(h.words, row))
 		}
 	}
 	return b.String()
 }
 
+// headlineRow is one row; a nil figure was not measured.
 func headlineRow(words string, figures []*Figure) string {
 	var values, judged, goals []string
+	unit := ""
 	for _, f := range figures {
+		if f == nil {
+			values, judged = append(values, "-"), append(judged, "not measured")
+			continue
+		}
+		unit = f.Unit
 		values, judged = append(values, Number(f.Value)), append(judged, f.Judged())
 		if goal := f.Goal(); !slices.Contains(goals, goal) {
 			goals = append(goals, goal)
@@ -91,5 +99,5 @@ func headlineRow(words string, figures []*Figure) string {
 			break
 		}
 	}
-	return fmt.Sprintf("| %s | **%s** %s | %s | %s |\n", cell(words), strings.Join(values, "; "), cell(figures[0].Unit), strings.Join(goals, "; "), verdict)
+	return fmt.Sprintf("| %s | **%s** %s | %s | %s |\n", cell(words), strings.Join(values, "; "), cell(unit), strings.Join(goals, "; "), verdict)
 }
