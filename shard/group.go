@@ -13,7 +13,6 @@ import (
 
 	"umbra/ioring"
 	"umbra/ioring/buf"
-	"umbra/shard/segment"
 )
 
 const (
@@ -138,7 +137,7 @@ func (g *Group) newShard(id int) (*Shard, error) {
 		return nil, err
 	}
 	s.timers = newTimers(s.nanos, s.bell.ring)
-	s.partitions = partitions{shard: s, byID: map[PartitionID]*Partition{}, hot: segment.NewHot(min(g.cfg.ArenaBytes/hotShare, hotMax))}
+	s.partitions = newPartitions(s, g.cfg.ArenaBytes)
 	return s, nil
 }
 

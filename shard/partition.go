@@ -108,6 +108,7 @@ type partitions struct {
 	moved  []*Partition
 	dirty  []*segment.Log // have something for the ring
 	hot    *segment.Hot
+	reads  *segment.Reads
 	closed bool
 
 	keeping     []*Partition // those a housekeeping round has still to visit
@@ -123,6 +124,17 @@ const (
 	hotShare = 4
 	hotMax   = 16 << 20
 )
+
+// readsShare of the arena, but not more than readsMax, is under way from the disk.
+const (
+	readsShare = 16
+	readsMax   = 4 << 20
+)
+
+func newPartitions(s *Shard, arena int64) partitions {
+	return partitions{shard: s, byID: map[PartitionID]*Partition{},
+		hot: segment.NewHot(min(arena/hotShare, hotMax)), reads: segment.NewReads(min(arena/readsShare, readsMax))}
+}
 
 func (ps *partitions) count() int { return len(ps.byID) }
 
@@ -173,6 +185,7 @@ func (s *Shard) env(p *Partition) segment.Env {
 		Ring:     s.ring,
 		Arena:    s.arena,
 		Hot:      s.partitions.hot,
+		Reads:    s.partitions.reads,
 		Now:      time.Now,
 		Offload:  s.offloadForLog,
 		After: func(d time.Duration, f func()) (stop func()) {

@@ -48,6 +48,8 @@ type Stats struct {
 	DialsRefused       uint64
 	Timers             int
 	Partitions         int
+	ReadingBytes       int64 // under way from the disk, for readers
+	ReadsWaiting       int   // until less is under way
 }
 
 // turnBuckets reach from a microsecond to two minutes.
@@ -128,6 +130,7 @@ func (s *Shard) publishStats() {
 	st.DialsOutstanding = len(s.dials)
 	st.Timers = len(s.timers.heap)
 	st.Partitions = s.partitions.count()
+	st.ReadingBytes, st.ReadsWaiting = s.partitions.reads.Bytes(), s.partitions.reads.Waiting()
 	s.visible.Store(&st)
 }
 

@@ -120,6 +120,8 @@ func emitShard(e *Emit, s shard.Snapshot, busy float64) {
 	e.Histogram("umbra_shard_turn_seconds", s.TurnBuckets[:], time.Duration(s.BusyNanos), id)
 	e.Value("umbra_shard_connections", float64(s.ConnsOpen), id)
 	e.Value("umbra_shard_partitions", float64(s.Partitions), id)
+	e.Value("umbra_shard_reading_bytes", float64(s.ReadingBytes), id)
+	e.Value("umbra_shard_reads_waiting", float64(s.ReadsWaiting), id)
 	e.Value("umbra_shard_arena_budget_bytes", float64(s.Arena.Budget), id)
 	e.Value("umbra_shard_arena_used_bytes", float64(s.Arena.InUseBytes), id)
 	e.Value("umbra_shard_arena_at_limit_seconds_total", s.Arena.TimeAtLimit.Seconds(), id)

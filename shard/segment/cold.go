@@ -9,10 +9,8 @@ import (
 	"umbra/kafkaproto/batch"
 )
 
-const (
-	coldReadMin = 64 << 10 // a read of the disk is at least this large
-	coldReadMax = 4 << 20  // and at most this, but for one larger batch
-)
+// coldReadMin is the least that a read of the disk asks for.
+const coldReadMin = 64 << 10
 
 // coldRead is a Read that goes to the disk. They are used again.
 type coldRead struct {
@@ -106,28 +104,38 @@ func (c *coldRead) finish(r ReadResult) {
 // readable is how many bytes of seg are on disk.
 func (l *Log) readable(seg *segment) int64 { return min(seg.size, l.vwritten-seg.vbase) }
 
-// fetch reads want bytes from pos on, within bounds and what is on disk.
+// fetch reads want bytes from pos on, within bounds and what is on disk, when it is its
+// turn.
 func (c *coldRead) fetch(pos, want int64) {
-	l := c.log
-	rest := l.readable(c.seg) - pos
+	rest := c.log.readable(c.seg) - pos
 	if rest < batch.HeadSize {
 		c.finish(ReadResult{})
 		return
 	}
-	align := int64(c.seg.file.Align())
-	c.pos, c.from = pos, pos&^(align-1)
+	c.pos, c.from = pos, pos&^(int64(c.seg.file.Align())-1)
 	c.end = pos + min(max(want, coldReadMin), rest)
-	slab, err := l.alloc(int(roundUp(c.end-c.from, align)))
+	c.log.env.Reads.begin(c)
+}
+
+// size is how many bytes of the file c reads.
+func (c *coldRead) size() int64 { return roundUp(c.end-c.from, int64(c.seg.file.Align())) }
+
+// issue hands c to the ring, by Reads.
+func (c *coldRead) issue() {
+	l, n := c.log, c.size()
+	slab, err := l.alloc(int(n))
 	if err != nil {
 		c.finish(ReadResult{Err: c.error(err)})
+		l.env.Reads.end(n)
 		return
 	}
 	c.slab = slab
 	c.op.Kind, c.op.File, c.op.Off = ioring.Read, c.seg.file, c.from
-	c.op.Buf, c.op.Slab = slab.Bytes()[:roundUp(c.end-c.from, align)], slab
+	c.op.Buf, c.op.Slab = slab.Bytes()[:n], slab
 	switch err := l.env.push(&c.op); {
 	case err == nil:
 		l.markDirty()
+		return
 	case errors.Is(err, ioring.ErrFull):
 		slab.Release()
 		l.leave(c.seg)
@@ -139,11 +147,18 @@ func (c *coldRead) fetch(pos, want int64) {
 		slab.Release()
 		c.finish(ReadResult{Err: c.error(err)})
 	}
+	l.env.Reads.end(n)
 }
 
 // arrived takes what came from the disk.
 func (c *coldRead) arrived(op *ioring.Op) {
+	reads, n := c.log.env.Reads, c.size()
 	c.log.markDirty()
+	c.take(op)
+	reads.end(n)
+}
+
+func (c *coldRead) take(op *ioring.Op) {
 	if op.Err != nil && !errors.Is(op.Err, ioring.ErrShort) {
 		c.slab.Release()
 		c.finish(ReadResult{Err: c.error(op.Err)})

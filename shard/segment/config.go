@@ -69,7 +69,8 @@ type Env struct {
 	Identity Identity
 	Ring     *ioring.Ring
 	Arena    *buf.Arena
-	Hot      *Hot // shared by the logs of one shard; nil gives the log a hot tail of its own
+	Hot      *Hot   // shared by the logs of one shard; nil gives the log a hot tail of its own
+	Reads    *Reads // shared like Hot; nil gives the log a bound of its own
 	Now      func() time.Time
 	// Offload runs the first function away from the loop, where it may block,
 	// and then the second on the loop with its result.

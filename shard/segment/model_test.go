@@ -112,6 +112,7 @@ func runMachine(t *testing.T, rt *rapid.T, engine string) {
 	m := &machine{rig: newRig(sub, engine, cfg), rt: rt, seqs: map[int64]int32{}, open_: map[int64]bool{},
 		rnd: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))}
 	m.hot = NewHot(int64(rapid.SampledFrom([]int{0, 20000, 1 << 20}).Draw(rt, "hot")))
+	m.reads = NewReads(int64(rapid.SampledFrom([]int{1, 100_000, 1 << 20}).Draw(rt, "reads")))
 	m.keeps = filepath.Join(filepath.Dir(m.dir), "kept")
 	m.rec = newRecorder(m.rig)
 	m.open()

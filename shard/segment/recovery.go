@@ -24,6 +24,9 @@ func Open(dir string, cfg Config, env Env) (*Log, error) {
 	if env.Hot == nil {
 		env.Hot = NewHot(hotDefault)
 	}
+	if env.Reads == nil {
+		env.Reads = NewReads(readsDefault)
+	}
 	l := &Log{dir: dir, cfg: cfg.withDefaults(), env: env, tailBlock: -1}
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
@@ -38,6 +41,9 @@ func Open(dir string, cfg Config, env Env) (*Log, error) {
 
 // hotDefault is the hot tail of a log that shares none.
 const hotDefault = 16 << 20
+
+// readsDefault is what a log that shares no bound may have under way.
+const readsDefault = 4 << 20
 
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {

@@ -27,6 +27,7 @@ type rig struct {
 	ring    *ioring.Ring
 	arena   *buf.Arena
 	hot     *Hot
+	reads   *Reads // nil: the log's own
 	log     *Log
 	now     time.Time
 	jobs    []job
@@ -116,7 +117,7 @@ func (r *rig) shut() {
 }
 
 func (r *rig) env() Env {
-	return Env{Identity: r.id, Ring: r.ring, Arena: r.arena, Hot: r.hot,
+	return Env{Identity: r.id, Ring: r.ring, Arena: r.arena, Hot: r.hot, Reads: r.reads,
 		Now:     func() time.Time { return r.now },
 		Offload: func(work func() error, then func(error)) { r.jobs = append(r.jobs, job{work, then}) },
 		After: func(d time.Duration, f func()) func() {
