@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"umbra/core/metadata"
@@ -12,8 +13,8 @@ import (
 // from where they lie: a response is its head and spans of slabs.
 //
 // A fetch goes through rounds. A round looks at every partition and reads what
-// there is, on one owning loop after the other with what is left of the byte
-// budget (visit.go). It is answered when there are min_bytes or an error, or
+// there is, on all owning loops at once where each may have all it is asked for, else
+// on one after the other with what is left of the byte budget (visit.go). It is answered when there are min_bytes or an error, or
 // when max_wait is over; else it gives back what it read and parks until a
 // partition moves (park.go); another loop that wakes it brings what has moved.
 // One fetch of a connection is under way at a time.
@@ -58,6 +59,8 @@ type fetch struct {
 	deadline    time.Time
 
 	visits    []*visit // of this round, those that are to come
+	visiting  int      // under way
+	serial    bool     // one visit after the other, from the next round on
 	left      int      // bytes of this round's budget
 	got       int      // bytes of this round
 	again     bool     // memory was short: another round soon
@@ -118,7 +121,7 @@ func (f *fetch) round() {
 			f.visitFor(it.owner).add(it)
 		}
 	}
-	f.nextVisit()
+	f.visit()
 }
 
 // takeGifts has what watches brought stand for visits, as far as it is still
@@ -195,6 +198,26 @@ func (f *fetch) visitFor(owner *loop) *visit {
 	return v
 }
 
+// visit goes to the loops that own what is asked for: to all at once when each may have
+// all it is asked for, else from one to the next with what is left.
+func (f *fetch) visit() {
+	most := 0
+	for _, v := range f.visits {
+		most += v.most()
+	}
+	if len(f.visits) < 2 || most > f.left || f.serial {
+		f.nextVisit()
+		return
+	}
+	f.visiting = len(f.visits)
+	visits := f.visits
+	f.visits = nil
+	for i, v := range visits {
+		v.left, v.any = v.most(), f.got > 0 || i > 0
+		v.begin()
+	}
+}
+
 // nextVisit goes to the next loop, or ends the round.
 func (f *fetch) nextVisit() {
 	if len(f.visits) == 0 || f.cancelled {
@@ -203,6 +226,7 @@ func (f *fetch) nextVisit() {
 	}
 	v := f.visits[0]
 	f.visits = f.visits[1:]
+	f.visiting = 1
 	v.left, v.any = f.left, f.got > 0
 	v.begin()
 }
@@ -212,7 +236,9 @@ func (f *fetch) visited(v *visit) {
 	for _, it := range v.items {
 		f.count(it)
 	}
-	f.nextVisit()
+	if f.visiting--; f.visiting == 0 {
+		f.nextVisit()
+	}
 }
 
 // count takes what was read at one partition off the round's budget.
@@ -228,12 +254,21 @@ func (f *fetch) endRound() {
 	case f.cancelled:
 		f.drop()
 		f.r.finish()
+	case !f.serial && f.stuck():
+		f.serial = true
+		f.round()
 	case f.ready() || !time.Now().Before(f.deadline):
 		f.answer()
 	default:
 		f.drop()
 		f.park()
 	}
+}
+
+// stuck says that nothing was read because the batch that is next was too large for a
+// visit that was not the first one.
+func (f *fetch) stuck() bool {
+	return f.got == 0 && slices.ContainsFunc(f.items, func(it *fetchItem) bool { return it.found.large })
 }
 
 // ready says whether what was found must not wait.

@@ -20,6 +20,7 @@ type found struct {
 	aborted       []kafkaproto.FetchResponseTopicPartitionAbortedTransaction
 	spans         []buf.Span // whole batches; one reference each
 	bytes         int
+	large         bool // the next batch is larger than what was left
 	short         bool // no memory to read into: nothing was read though there is something
 }
 
@@ -43,9 +44,9 @@ func (d *found) release() {
 	d.spans, d.bytes = nil, 0
 }
 
-// visit reads partitions of one fetch on the loop that owns them, one after the
-// other, with what the round has left of its budget; a watch that fires reads with all of it. From begin until done the
-// items belong to the owner.
+// visit reads partitions of one fetch on the loop that owns them with what the round has
+// left of its budget, as if one after the other; a watch that fires reads with all of it.
+// From begin until done the items belong to the owner.
 type visit struct {
 	// Set once.
 	done      func() // home's, runs there
@@ -53,13 +54,24 @@ type visit struct {
 	owner     *loop
 	committed bool
 
-	items []*fetchItem
-	next  int
-	left  int  // bytes; below 0 when the first batch was larger
-	any   bool // this round has read something: no batch comes beyond the budget any more
+	items   []*fetchItem
+	next    int
+	reading int  // items that are being read
+	running bool // run is on the stack
+	left    int  // bytes that nothing being read may use; below 0 when the first batch was larger
+	any     bool // this round has read something: no batch comes beyond the budget any more
 }
 
 func (v *visit) add(it *fetchItem) { v.items = append(v.items, it) }
+
+// most is what all items together may have.
+func (v *visit) most() int {
+	most := 0
+	for _, it := range v.items {
+		most += it.maxBytes
+	}
+	return most
+}
 
 // release gives back what was read.
 func (v *visit) release() {
@@ -81,26 +93,40 @@ func (v *visit) begin() {
 	}
 }
 
-// run goes on with the items until one has to wait for the disk (owner).
+// run begins items in their order, several while they wait for the disk, as far as
+// that makes no difference to what each may read (owner).
 func (v *visit) run() {
-	for v.next < len(v.items) {
-		it := v.items[v.next]
-		inline, ended := true, false
-		v.read(it, func() {
-			v.next++
-			v.left -= it.found.bytes
-			v.any = v.any || it.found.bytes > 0
-			ended = true
-			if !inline {
-				v.run()
-			}
-		})
-		inline = false
-		if !ended {
-			return
-		}
+	if v.running { // the one below goes on
+		return
 	}
-	v.end()
+	v.running = true
+	for v.next < len(v.items) && v.mayBegin(v.items[v.next]) {
+		v.next++
+		v.readNext(v.items[v.next-1])
+	}
+	v.running = false
+	if v.reading == 0 && v.next == len(v.items) {
+		v.end()
+	}
+}
+
+func (v *visit) readNext(it *fetchItem) {
+	left := v.left
+	v.reading++
+	v.left -= it.maxBytes
+	v.read(it, left, func() {
+		v.reading--
+		v.left += it.maxBytes - it.found.bytes
+		v.any = v.any || it.found.bytes > 0
+		v.run()
+	})
+}
+
+// mayBegin: the first batch may be beyond the budget, but no other, so nothing is read
+// beside what may be the first one; and all that is being read must leave room for all
+// that the item may have.
+func (v *visit) mayBegin(it *fetchItem) bool {
+	return v.reading == 0 || v.any && v.left >= it.maxBytes
 }
 
 func (v *visit) end() {
@@ -111,9 +137,9 @@ func (v *visit) end() {
 	v.owner.post(v.home.shard, v.done, v.release)
 }
 
-// read looks at one partition and reads what there is (owner); done comes now
-// or later.
-func (v *visit) read(it *fetchItem, done func()) {
+// read looks at one partition and reads what there is, left bytes at most (owner); done
+// comes now or later.
+func (v *visit) read(it *fetchItem, left int, done func()) {
 	p := v.owner.shard.Partition(it.pid)
 	if p == nil {
 		it.found.err = v.owner.broker.notOpen(it.pid)
@@ -138,7 +164,7 @@ func (v *visit) read(it *fetchItem, done func()) {
 	if v.committed {
 		d.aborted = []kafkaproto.FetchResponseTopicPartitionAbortedTransaction{}
 	}
-	upTo, most := d.bound(v.committed), min(it.maxBytes, v.left)
+	upTo, most := d.bound(v.committed), min(it.maxBytes, left)
 	if it.offset >= upTo || most <= 0 && v.any {
 		done()
 		return
@@ -189,7 +215,7 @@ func (d *found) take(r segment.ReadResult, offset int64, committed bool, l *segm
 		d.err = r.Err
 		return
 	}
-	d.spans, d.bytes = append(d.spans, r.Spans...), r.Bytes
+	d.spans, d.bytes, d.large = append(d.spans, r.Spans...), r.Bytes, r.Bytes == 0
 	if committed && r.Bytes > 0 {
 		for _, a := range l.Aborted(nil, offset, nextOffset(d.spans)) {
 			d.aborted = append(d.aborted, kafkaproto.FetchResponseTopicPartitionAbortedTransaction{ProducerID: a.ProducerID, FirstOffset: a.FirstOffset})
