@@ -15,6 +15,7 @@ type Config struct {
 	Listen string       // HOST:PORT for clients; port 0 takes any free port, the same for all shards
 	Pin    string       // auto (default), on, off: lock each loop to a thread and the thread to a core
 	Engine string       // storage engine: auto (default), io_uring, pwrite
+	Doze   bool         // a loop keeps its processor of the Go scheduler in short sleeps; GOMAXPROCS must leave others to spare
 	Log    *slog.Logger // default: slog.Default()
 
 	// HoldAccept closes client connections at once until Group.Serve is called.

@@ -140,6 +140,7 @@ func (e *engine) OnTraffic(gc gnet.Conn) gnet.Action {
 	if ok && c.closed {
 		return gnet.Close // spares gnet work on a connection that is gone
 	}
+	s.doze()
 	return gnet.None
 }
 

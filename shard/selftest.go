@@ -117,7 +117,7 @@ func (t *selfTest) run(ctx context.Context, eng gnet.Engine) error {
 	case <-ctx.Done():
 		return errors.New("enrolling a connection takes for ever")
 	}
-	epfd, err := epollFD(c)
+	p, err := pollerOf(c)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (t *selfTest) run(ctx context.Context, eng gnet.Engine) error {
 	for i := range sent {
 		sent[i] = byte(i ^ i>>8*37)
 	}
-	if err := setReading(epfd, c.Fd(), false); err != nil {
+	if err := setReading(p.epfd, c.Fd(), false); err != nil {
 		return fmt.Errorf("pause: %w", err)
 	}
 	if n, err := unix.Write(far, sent); err != nil || n != len(sent) {
@@ -141,7 +141,7 @@ func (t *selfTest) run(ctx context.Context, eng gnet.Engine) error {
 	if n := t.events.Load(); n != 0 {
 		return fmt.Errorf("a paused connection got %d events", n)
 	}
-	if err := setReading(epfd, c.Fd(), true); err != nil {
+	if err := setReading(p.epfd, c.Fd(), true); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	select {

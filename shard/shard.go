@@ -47,6 +47,7 @@ type Shard struct {
 	// Set once, on the loop, before anything else runs there.
 	loop    gnet.EventLoop
 	epfd    int // gnet's epoll descriptor, -1 where pausing falls back
+	dozer   dozer
 	restore func()
 
 	// Loop only.
@@ -234,17 +235,17 @@ func clearList(l []*Conn) []*Conn {
 // bell then rings for the first time.
 func (s *Shard) boot(gc gnet.Conn) error {
 	s.loop = gc.EventLoop()
-	epfd, err := epollFD(gc)
+	poller, err := pollerOf(gc)
 	if err == nil && s.cfg.noBell != nil {
 		err = s.cfg.noBell(s.id)
 	}
 	if err == nil {
-		err = s.bell.enrolled(epfd, gc.Fd())
+		err = s.bell.enrolled(poller.epfd, gc.Fd())
 	}
 	if err != nil {
 		return err
 	}
-	s.epfd = epfd
+	s.epfd, s.dozer.poller, s.dozer.on = poller.epfd, poller, s.cfg.Doze
 	if s.group.pauseErr != nil {
 		s.epfd = -1
 	}

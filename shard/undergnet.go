@@ -29,26 +29,50 @@ import (
 //   - Grafting. gnet takes sockets only, and for a stream it does no more with the
 //     descriptor than read it: an eventfd under a connection's number is read as
 //     eight bytes of traffic. A loop starts only when that has worked once.
+//   - Sleeping. gnet's polling is level-triggered but for the eventfd of its tasks, so
+//     another wait on its epoll descriptor (doze.go) takes nothing away but that one edge,
+//     which it puts back. A task that is queued already keeps the loop from sleeping.
 
 // pausedBudget is what a paused connection may push into gnet's buffer where
 // the kernel cannot be told to hold it back.
 const pausedBudget = 256 << 10
 
-// epollFD finds the epoll descriptor of the loop that owns gc.
-func epollFD(gc gnet.Conn) (fd int, err error) {
+// poller is what we know of the inside of a gnet loop's poller.
+type poller struct {
+	epfd   int    // its epoll descriptor
+	taskFD int    // the eventfd that says in it, edge-triggered, that there are tasks
+	tasks  *int32 // 1 from when the first of them is queued until all have run
+}
+
+// pollerOf finds the poller of the loop that owns gc.
+func pollerOf(gc gnet.Conn) (poller, error) {
 	v := reflect.ValueOf(gc)
-	for _, name := range []string{"loop", "poller", "fd"} {
-		if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-			return -1, fmt.Errorf("look for gnet's epoll descriptor: no struct around %q in %T", name, gc)
+	for _, name := range []string{"loop", "poller"} {
+		f, err := field(v, name, reflect.Pointer)
+		if err != nil {
+			return poller{}, err
 		}
-		if v = v.Elem().FieldByName(name); !v.IsValid() {
-			return -1, fmt.Errorf("look for gnet's epoll descriptor: no field %q in %T", name, gc)
-		}
+		v = f
 	}
-	if v.Kind() != reflect.Int {
-		return -1, fmt.Errorf("look for gnet's epoll descriptor: field is a %s", v.Kind())
+	epfd, err1 := field(v, "fd", reflect.Int)
+	taskFD, err2 := field(v, "efd", reflect.Int)
+	tasks, err3 := field(v, "wakeupCall", reflect.Int32)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return poller{}, err
 	}
-	return int(v.Int()), nil
+	return poller{int(epfd.Int()), int(taskFD.Int()), (*int32)(tasks.Addr().UnsafePointer())}, nil
+}
+
+// field is the field of that name and kind of what v points to.
+func field(v reflect.Value, name string, kind reflect.Kind) (reflect.Value, error) {
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return reflect.Value{}, fmt.Errorf("look for gnet's poller: no struct around %q", name)
+	}
+	f := v.Elem().FieldByName(name)
+	if !f.IsValid() || f.Kind() != kind {
+		return reflect.Value{}, fmt.Errorf("look for gnet's poller: no field %q of kind %s in %s", name, kind, v.Type())
+	}
+	return f, nil
 }
 
 // setReading turns a connection's read events on or off. Errors and hang-ups

@@ -155,7 +155,7 @@ func (d *daemon) startShards(context.Context) error {
 		FrameBytesMax: d.budget.frames, UnpackMax: int(d.budget.unpack)})
 	s := d.cfg.Kafka.Configs.BrokerSettings()
 	group, err := shard.Start(shard.Config{
-		Shards: d.cfg.ShardCount(), Listen: d.cfg.Kafka.Listen, Pin: d.cfg.Shards.Pin, Engine: d.cfg.Storage.Engine, Log: d.log.Logger, HoldAccept: true,
+		Shards: d.cfg.ShardCount(), Listen: d.cfg.Kafka.Listen, Pin: d.cfg.Shards.Pin, Doze: true, Engine: d.cfg.Storage.Engine, Log: d.log.Logger, HoldAccept: true,
 		ArenaBytes: d.budget.arena, MailboxDepth: d.cfg.Shards.Mailbox, RingDepth: d.cfg.Storage.Depth, RingWorkers: d.cfg.Storage.Workers,
 		OffloadWorkers: offloadWorkers, PartitionFailed: d.partitionFailed,
 		MaxConnections: d.budget.connections, MaxConnectionsPerIP: min(s.ConnectionsPerIPMax, d.budget.connections), IdleTimeout: s.ConnectionIdle,
