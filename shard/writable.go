@@ -4,44 +4,46 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // watcher tells shards when a full socket becomes writable. gnet has no such
-// event for its users, so one goroutine of the group waits in an epoll of its
+// event for its users, so one goroutine of the group waits for an epoll of its
 // own, where a connection is armed for one event at a time. It only reports: the
 // write happens on the connection's loop.
+//
+// It waits as Go waits for a socket. In epoll_wait itself it would hold a processor that
+// the scheduler's monitor takes away 20 us later, and each such find keeps the monitor
+// awake: a fifth of the CPU of one connection that reads as fast as it can.
 type watcher struct {
-	epfd, wakefd int // set once
+	file *os.File // the epoll
+	epfd int      // set once
 
 	mu    sync.Mutex       // crosses goroutines: loops add and remove, the watcher looks up
 	conns map[uint64]*Conn // by id: descriptors are used again, ids are not
 
-	done chan struct{}
+	stopping atomic.Bool
+	done     chan struct{}
 }
-
-// wakeID is no connection's id: ids begin at 1.
-const wakeID = 0
 
 func newWatcher() (*watcher, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(epfd, true) // has os.NewFile give it to Go's poller
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make the writable watcher: %w", os.NewSyscallError("epoll_create1", err))
 	}
-	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	w := &watcher{file: os.NewFile(uintptr(epfd), "writable sockets"), epfd: epfd, conns: make(map[uint64]*Conn), done: make(chan struct{})}
+	in, err := w.file.SyscallConn()
 	if err != nil {
-		unix.Close(epfd)
-		return nil, fmt.Errorf("make the writable watcher: %w", os.NewSyscallError("eventfd", err))
+		w.file.Close()
+		return nil, fmt.Errorf("make the writable watcher: %w", err)
 	}
-	w := &watcher{epfd: epfd, wakefd: wakefd, conns: make(map[uint64]*Conn), done: make(chan struct{})}
-	ev := eventFor(wakeID, unix.EPOLLIN)
-	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
-		unix.Close(epfd)
-		unix.Close(wakefd)
-		return nil, fmt.Errorf("make the writable watcher: %w", os.NewSyscallError("epoll_ctl", err))
-	}
-	go w.run()
+	go w.run(in)
 	return w, nil
 }
 
@@ -73,37 +75,32 @@ func (w *watcher) forget(c *Conn) {
 	w.mu.Unlock()
 }
 
-func (w *watcher) run() {
+func (w *watcher) run(in syscall.RawConn) {
 	defer close(w.done)
 	events := make([]unix.EpollEvent, 128)
-	for {
-		n, err := unix.EpollWait(w.epfd, events, -1)
-		if err == unix.EINTR {
-			continue
+	look := func(fd uintptr) bool {
+		n, err := unix.EpollWait(int(fd), events, 0)
+		if err != nil && err != unix.EINTR {
+			panic(fmt.Sprintf("BUG: the writable watcher's epoll %d failed: %v", fd, err))
 		}
-		if err != nil {
-			panic(fmt.Sprintf("BUG: the writable watcher's epoll %d failed: %v", w.epfd, err))
-		}
-		for i := range events[:n] {
-			id := idOf(&events[i])
-			if id == wakeID {
-				return
-			}
+		for i := range events[:max(n, 0)] {
 			w.mu.Lock()
-			c := w.conns[id]
+			c := w.conns[idOf(&events[i])]
 			w.mu.Unlock()
 			if c != nil {
 				c.shard.deliver(c.writable)
 			}
 		}
+		return false // wait on, until the file is closed
+	}
+	if err := in.Read(look); !w.stopping.Load() {
+		panic(fmt.Sprintf("BUG: the writable watcher waits no more: %v", err))
 	}
 }
 
 // stop ends the goroutine; no loop may use the watcher any more.
 func (w *watcher) stop() {
-	one := [8]byte{0: 1}
-	_, _ = unix.Write(w.wakefd, one[:])
+	w.stopping.Store(true)
+	w.file.Close()
 	<-w.done
-	unix.Close(w.epfd)
-	unix.Close(w.wakefd)
 }
