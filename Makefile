@@ -66,7 +66,7 @@ e2e: build deps
 harness: deps
 	UMBRA_E2E=all $(GO) test -count=1 -p 1 -timeout $(E2E_TIMEOUT) ./loadtest/kafka ./loadtest/workload ./loadtest/clients
 
-# Everything README shows, measured anew: half an hour to forty minutes on two idle cores. Apache
+# Everything README shows, measured anew: half an hour on two idle cores. Apache
 # Kafka and MirrorMaker 2 come through Maven. It ends with the page and its picture.
 # BENCH=rpo measures one again.
 bench: build deps

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs benches one after the other and makes the report of what they found.
-#   run.sh full [BENCH ..]    everything that README shows: half an hour to forty minutes on two idle
-#                             cores; reports, page and picture go to bench/results
+#   run.sh full [BENCH ..]    everything that README shows: half an hour on two idle cores;
+#                             reports, page and picture go to bench/results
 #   run.sh short [BENCH ..]   the short form of each, so that none rots: about 4 minutes;
 #                             to .cache/bench-short
 #   run.sh report             the page, its picture and README's table from the reports
@@ -21,11 +21,12 @@ results=bench/results
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --bytes 2GiB --within 8m --seconds 0 ;; # rpo measures the delays
-    peers) echo --seconds 10 ;;
-    rpo) echo --rounds 2 --hdr "$results/rpo" ;;
-    produce) echo --rounds 2 ;;
-    soak) echo --for 3m --journal "$results/soak.jsonl" ;;
+    link) echo --grid --bytes 2GiB --within 7m --seconds 0 ;; # rpo measures the delays
+    peers) echo --rounds 2 --seconds 8 ;;
+    rpo) echo --rounds 2 --kills 8 --hdr "$results/rpo" ;;
+    produce) echo --rounds 2 --seconds 1.5 ;;
+    catchup) echo --rounds 2 ;;
+    soak) echo --for 90s --journal "$results/soak.jsonl" ;;
   esac
 }
 

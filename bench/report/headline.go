@@ -35,7 +35,7 @@ func headlines() []headline {
 		{"the same with the pwrite engine", []string{"link/kafka/pwrite/base/ratio", "link/synthetic/pwrite/base/ratio"}},
 		{"CPU of batches of 5 KiB, times those of 1 MiB: from Kafka; from memory", []string{"link/kafka/io_uring/batch-5KiB/cost_over_batch-1MiB", "link/synthetic/io_uring/batch-5KiB/cost_over_batch-1MiB"}},
 		{"CPU of 5,000 live partitions, times 10 at the same rate", []string{"link/synthetic/io_uring/live-5000/cost_over_live-10"}},
-		{"one hot partition", []string{"link/synthetic/io_uring/hot/gib_per_s"}},
+		{"one hot partition: rate; rate per core of CPU; what the disk alone takes", []string{"link/synthetic/io_uring/hot/gib_per_s", "link/synthetic/io_uring/hot/gib_per_core_s", "link/ceiling/disk/gib_per_s"}},
 		{"share of 1 Gbit/s over 85 ms that one partition fills: from Kafka; from memory", []string{"link/kafka/io_uring/rtt-85ms/line_filled", "link/synthetic/io_uring/rtt-85ms/line_filled"}},
 		{"MirrorMaker 2, tuned, with its target: CPU per GiB, times umbra's, at records of 1 KiB; 100 B", []string{"peers/1024/mm2_tuned_over_umbra", "peers/100/mm2_tuned_over_umbra"}},
 		{"Kafka's follower fetch: the same", []string{"peers/1024/follower_over_umbra", "peers/100/follower_over_umbra"}},
@@ -86,18 +86,21 @@ func headlineRow(words string, figures []*Figure) string {
 			values, judged = append(values, "-"), append(judged, "not measured")
 			continue
 		}
-		unit = f.Unit
-		values, judged = append(values, Number(f.Value)), append(judged, f.Judged())
+		if unit == "" {
+			unit = f.Unit
+		}
+		values = append(values, Number(f.Value))
+		if f.Target == nil { // is there for comparison
+			continue
+		}
+		judged = append(judged, f.Judged())
 		if goal := f.Goal(); !slices.Contains(goals, goal) {
 			goals = append(goals, goal)
 		}
 	}
-	verdict := judged[0]
-	for _, j := range judged {
-		if j != verdict {
-			verdict = strings.Join(judged, "; ")
-			break
-		}
+	verdict := strings.Join(slices.Compact(slices.Clone(judged)), "; ")
+	if strings.Contains(verdict, "; ") { // in the order of the figures
+		verdict = strings.Join(judged, "; ")
 	}
 	return fmt.Sprintf("| %s | **%s** %s | %s | %s |\n", cell(words), strings.Join(values, "; "), cell(unit), strings.Join(goals, "; "), verdict)
 }
