@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,14 +32,18 @@ type watcher struct {
 
 func newWatcher() (*watcher, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err == nil {
-		err = unix.SetNonblock(epfd, true) // has os.NewFile give it to Go's poller
-	}
 	if err != nil {
 		return nil, fmt.Errorf("make the writable watcher: %w", os.NewSyscallError("epoll_create1", err))
 	}
+	err = unix.SetNonblock(epfd, true) // has os.NewFile give it to Go's poller
 	w := &watcher{file: os.NewFile(uintptr(epfd), "writable sockets"), epfd: epfd, conns: make(map[uint64]*Conn), done: make(chan struct{})}
-	in, err := w.file.SyscallConn()
+	var in syscall.RawConn
+	if err == nil {
+		in, err = w.file.SyscallConn()
+	}
+	if err == nil {
+		err = w.file.SetReadDeadline(time.Time{}) // fails where Go's poller has not taken it
+	}
 	if err != nil {
 		w.file.Close()
 		return nil, fmt.Errorf("make the writable watcher: %w", err)
@@ -79,23 +84,33 @@ func (w *watcher) run(in syscall.RawConn) {
 	defer close(w.done)
 	events := make([]unix.EpollEvent, 128)
 	look := func(fd uintptr) bool {
-		n, err := unix.EpollWait(int(fd), events, 0)
-		if err != nil && err != unix.EINTR {
-			panic(fmt.Sprintf("BUG: the writable watcher's epoll %d failed: %v", fd, err))
-		}
-		for i := range events[:max(n, 0)] {
-			w.mu.Lock()
-			c := w.conns[idOf(&events[i])]
-			w.mu.Unlock()
-			if c != nil {
-				c.shard.deliver(c.writable)
-			}
+		for w.look(int(fd), events) { // to the last: Go's poller tells of what comes, not of what is there
 		}
 		return false // wait on, until the file is closed
 	}
 	if err := in.Read(look); !w.stopping.Load() {
 		panic(fmt.Sprintf("BUG: the writable watcher waits no more: %v", err))
 	}
+}
+
+// look reports sockets that are writable, and says whether there may be more.
+func (w *watcher) look(epfd int, events []unix.EpollEvent) bool {
+	n, err := unix.EpollWait(epfd, events, 0)
+	if err == unix.EINTR {
+		return true
+	}
+	if err != nil {
+		panic(fmt.Sprintf("BUG: the writable watcher's epoll %d failed: %v", epfd, err))
+	}
+	for i := range events[:n] {
+		w.mu.Lock()
+		c := w.conns[idOf(&events[i])]
+		w.mu.Unlock()
+		if c != nil {
+			c.shard.deliver(c.writable)
+		}
+	}
+	return n == len(events)
 }
 
 // stop ends the goroutine; no loop may use the watcher any more.
