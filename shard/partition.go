@@ -125,10 +125,11 @@ const (
 	hotMax   = 16 << 20
 )
 
-// readsShare of the arena, but not more than readsMax, is under way from the disk.
+// readsShare of the arena, but not more than readsMax, is under way from the disk: four
+// reads of what a consumer asks of a partition unless told otherwise, and some blocks more.
 const (
 	readsShare = 16
-	readsMax   = 4 << 20
+	readsMax   = 4 * (1<<20 + 16<<10)
 )
 
 func newPartitions(s *Shard, arena int64) partitions {

@@ -133,7 +133,7 @@ func shardFamilies() []Family {
 		f(Histogram, "umbra_shard_turn_seconds", "Seconds the shard's loop was busy in one turn, in which nothing else of the shard ran.", "shard"),
 		f(Gauge, "umbra_shard_connections", "Connections the shard owns, accepted and dialled.", "shard"),
 		f(Gauge, "umbra_shard_partitions", "Partitions the shard owns.", "shard"),
-		f(Gauge, "umbra_shard_reading_bytes", "Bytes under way from the disk for readers; at most 4 MiB, but for one larger read.", "shard"),
+		f(Gauge, "umbra_shard_reading_bytes", "Bytes under way from the disk for readers; at most a little more than 4 MiB, but for one larger read.", "shard"),
 		f(Gauge, "umbra_shard_reads_waiting", "Reads of the disk that wait until fewer bytes are under way.", "shard"),
 		f(Gauge, "umbra_shard_arena_budget_bytes", "Bytes of buffers the shard may use.", "shard"),
 		f(Gauge, "umbra_shard_arena_used_bytes", "Bytes of buffers the shard uses.", "shard"),

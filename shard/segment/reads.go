@@ -11,6 +11,7 @@ type Reads struct {
 	limit   int64
 	bytes   int64
 	waiting queue[*coldRead]
+	running bool // next is on the stack
 }
 
 // NewReads makes a Reads of at most limit bytes under way; one larger read goes alone.
@@ -34,14 +35,21 @@ func (r *Reads) end(n int64) {
 	r.next()
 }
 
+// next issues what may go. What ends at once comes back here, and is left to the call
+// below it on the stack.
 func (r *Reads) next() {
+	if r.running {
+		return
+	}
+	r.running = true
 	for r.waiting.len() > 0 {
 		n := (*r.waiting.front()).size()
 		if r.bytes > 0 && r.bytes+n > r.limit {
-			return
+			break
 		}
 		c := r.waiting.pop()
 		r.bytes += n
 		c.issue()
 	}
+	r.running = false
 }
