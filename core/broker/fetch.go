@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"slices"
 	"time"
 
 	"umbra/core/metadata"
@@ -13,11 +12,12 @@ import (
 // from where they lie: a response is its head and spans of slabs.
 //
 // A fetch goes through rounds. A round looks at every partition and reads what
-// there is, on all owning loops at once where each may have all it is asked for, else
-// on one after the other with what is left of the byte budget (visit.go). It is answered when there are min_bytes or an error, or
-// when max_wait is over; else it gives back what it read and parks until a
-// partition moves (park.go); another loop that wakes it brings what has moved.
-// One fetch of a connection is under way at a time.
+// there is, on all owning loops at once where each may have all it is asked for,
+// else on one after the other with what is left of the byte budget (visit.go). It
+// is answered when there are min_bytes or an error, or when max_wait is over; else
+// it gives back what it read and parks until a partition moves (park.go); another
+// loop that wakes it brings what has moved. One fetch of a connection is under way
+// at a time.
 //
 //	v5:  log start offset
 //	v7:  incremental sessions (session.go)
@@ -60,7 +60,8 @@ type fetch struct {
 
 	visits    []*visit // of this round, those that are to come
 	visiting  int      // under way
-	serial    bool     // one visit after the other, from the next round on
+	atOnce    []*visit // of this round, the first of which was to find the first batch
+	serial    bool     // no visits at once any more
 	left      int      // bytes of this round's budget
 	got       int      // bytes of this round
 	again     bool     // memory was short: another round soon
@@ -205,15 +206,18 @@ func (f *fetch) visit() {
 	for _, v := range f.visits {
 		most += v.most()
 	}
+	f.atOnce = nil
 	if len(f.visits) < 2 || most > f.left || f.serial {
 		f.nextVisit()
 		return
 	}
-	f.visiting = len(f.visits)
-	visits := f.visits
-	f.visits = nil
+	visits, had := f.visits, f.got > 0
+	f.visits, f.visiting = nil, len(visits)
+	if !had {
+		f.atOnce = visits
+	}
 	for i, v := range visits {
-		v.left, v.any = v.most(), f.got > 0 || i > 0
+		v.left, v.any = v.most(), had || i > 0
 		v.begin()
 	}
 }
@@ -254,7 +258,8 @@ func (f *fetch) endRound() {
 	case f.cancelled:
 		f.drop()
 		f.r.finish()
-	case !f.serial && f.stuck():
+	case f.amiss():
+		f.drop()
 		f.serial = true
 		f.round()
 	case f.ready() || !time.Now().Before(f.deadline):
@@ -265,10 +270,21 @@ func (f *fetch) endRound() {
 	}
 }
 
-// stuck says that nothing was read because the batch that is next was too large for a
-// visit that was not the first one.
-func (f *fetch) stuck() bool {
-	return f.got == 0 && slices.ContainsFunc(f.items, func(it *fetchItem) bool { return it.found.large })
+// amiss says that visits at once have not found what one after the other would have: the
+// first of all batches was too large for a visit that took itself for a later one, or is
+// so large that it leaves no room for what others have read.
+func (f *fetch) amiss() bool {
+	if f.atOnce == nil {
+		return false
+	}
+	for _, v := range f.atOnce {
+		for _, it := range v.items {
+			if it.found.bytes > 0 || it.found.large {
+				return it.found.large || f.got > f.maxBytes && f.got > it.found.bytes
+			}
+		}
+	}
+	return false
 }
 
 // ready says whether what was found must not wait.

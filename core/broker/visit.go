@@ -20,7 +20,7 @@ type found struct {
 	aborted       []kafkaproto.FetchResponseTopicPartitionAbortedTransaction
 	spans         []buf.Span // whole batches; one reference each
 	bytes         int
-	large         bool // the next batch is larger than what was left
+	large         bool // there is a batch, and it is larger than what it may have
 	short         bool // no memory to read into: nothing was read though there is something
 }
 
@@ -166,6 +166,7 @@ func (v *visit) read(it *fetchItem, left int, done func()) {
 	}
 	upTo, most := d.bound(v.committed), min(it.maxBytes, left)
 	if it.offset >= upTo || most <= 0 && v.any {
+		d.large = it.offset < upTo
 		done()
 		return
 	}

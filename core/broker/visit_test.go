@@ -34,7 +34,7 @@ func TestFetchOfManyFromDisk(t *testing.T) {
 	n = start(t, rig{shards: 3, dir: dir})
 	check(t, n.keeper.Wait(t.Context(), top.ID, partitions))
 	for _, c := range []struct{ whole, each int }{
-		{64 << 20, 1 << 20}, {64 << 20, 250_000}, {64 << 20, 1}, {1, 1}, {250_000, 1 << 20}, {1 << 20, size - 1}, {350_000, 20_000},
+		{64 << 20, 1 << 20}, {64 << 20, 250_000}, {64 << 20, 1}, {64 << 20, 0}, {1, 1}, {250_000, 1 << 20}, {1 << 20, size - 1}, {350_000, 20_000},
 	} {
 		t.Run(fmt.Sprintf("%d of all, %d of each", c.whole, c.each), func(t *testing.T) {
 			w := n.dial(t)
@@ -73,4 +73,76 @@ func TestFetchOfManyFromDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLargeBatchFirst: of a batch that is too large for its partition and others behind
+// it that move, the first is served, wherever they live.
+func TestLargeBatchFirst(t *testing.T) {
+	const partitions, each = 6, 100_000
+	n := start(t, rig{shards: 3})
+	top := n.topic(t, "t", partitions, nil)
+	w := n.dial(t)
+	small, large := raw(t, batch.Builder{}, "a"), raw(t, batch.Builder{}, string(make([]byte, 2*each)))
+	for p := range int32(partitions) { // offset 0 is small, 1 large, 2 the end
+		for _, b := range [][]byte{small, large} {
+			wantCode(t, "produce", w.produce(9, "t", p, b).ErrorCode, kafkaproto.None)
+		}
+	}
+	shardOf := func(p int) int { return top.Partitions[p].Shard }
+	for idle := range partitions {
+		for big := range partitions {
+			for moving := range partitions {
+				if idle == big || idle == moving || big == moving {
+					continue
+				}
+				m := fetchReq("t", 0, 0)
+				m.MaxBytes, m.MinBytes, m.MaxWaitMillis = 64<<20, 1, 0 // without waiting no loop is spared
+				m.Topics[0].Partitions = nil
+				for _, ask := range []struct{ p, offset int }{{idle, 2}, {big, 1}, {moving, 0}} {
+					p := kafkaproto.NewFetchRequestTopicPartition()
+					p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(ask.p), int64(ask.offset), each
+					m.Topics[0].Partitions = append(m.Topics[0].Partitions, p)
+				}
+				got := map[int32]int{}
+				for _, p := range ask[kafkaproto.FetchResponse](w, kafkaproto.KeyFetch, 12, m).Topics[0].Partitions {
+					wantCode(t, "fetch", p.ErrorCode, kafkaproto.None)
+					got[p.Partition] = len(p.RecordBatches)
+				}
+				// The idle one's loop comes first, and with it what else it owns.
+				wantBig := len(large)
+				if shardOf(moving) == shardOf(idle) && shardOf(big) != shardOf(idle) {
+					wantBig = 0
+				}
+				if got[int32(big)] != wantBig || got[int32(moving)] != len(small) {
+					t.Errorf("shards %d, %d, %d: %d bytes of the large batch, want %d; %d bytes of the small one",
+						shardOf(idle), shardOf(big), shardOf(moving), got[int32(big)], wantBig, got[int32(moving)])
+				}
+			}
+		}
+	}
+}
+
+// TestClientGoesWhileItIsRead: what several loops have read for it is given back.
+func TestClientGoesWhileItIsRead(t *testing.T) {
+	const partitions = 9
+	dir := t.TempDir()
+	n := boot(t, rig{shards: 3, dir: dir})
+	top := n.topic(t, "t", partitions, nil)
+	w := n.dial(t)
+	for p := range int32(partitions) {
+		wantCode(t, "produce", w.produce(9, "t", p, raw(t, batch.Builder{}, string(make([]byte, 500_000)))).ErrorCode, kafkaproto.None)
+	}
+	n.stop(t)
+	n = start(t, rig{shards: 3, dir: dir})
+	check(t, n.keeper.Wait(t.Context(), top.ID, partitions))
+	for range 50 {
+		w := n.dial(t)
+		m := fetchEach(make([]int64, partitions), 0, 1, 64<<20)
+		for p := range m.Topics[0].Partitions {
+			m.Topics[0].Partitions[p].PartitionMaxBytes = 1 << 20
+		}
+		w.send(kafkaproto.KeyFetch, 12, m)
+		check(t, w.conn.Close())
+	}
+	n.arenasEmpty(t)
 }
