@@ -29,14 +29,15 @@ const (
 type dozer struct {
 	on     bool
 	poller poller
-	coming int // events seen that gnet has not called back for
+	coming int // events seen, less the calls of doze since: where it is above 0, gnet has more to call back for
 	events [dozeEvents]unix.EpollEvent
 }
 
-// doze is the last thing in gnet's callback for an event.
+// doze is the last thing in gnet's callback for an event. After one that came alone, the
+// next one is not near: that sleep is gnet's.
 func (s *Shard) doze() {
 	d := &s.dozer
-	if d.coming--; d.coming > 0 || !d.on {
+	if d.coming--; d.coming > 0 || !d.on || s.pause > int64(dozeMax) {
 		return
 	}
 	for end := s.nanos() + int64(dozeMax); s.nanos() < end; {

@@ -17,14 +17,16 @@ import (
 const selfTestTimeout = 5 * time.Second
 
 // SelfTest proves on this kernel and this gnet what undergnet.go assumes: the
-// loop's epoll descriptor is found, a paused connection gives no event while its
-// bytes wait in the kernel, resuming brings them, and a direct read goes on
-// exactly where gnet's own read ended. It takes a few milliseconds.
+// loop's poller is found, a paused connection gives no event while its bytes wait in
+// the kernel, resuming brings them, a direct read goes on exactly where gnet's own read
+// ended, and a task wakes a loop that sleeps in a callback and is run after it. It takes a
+// few milliseconds.
 func SelfTest() error {
 	t := &selfTest{
 		looping: make(chan gnet.Engine, 1),
 		opened:  make(chan gnet.Conn, 2),
 		got:     make(chan []byte, 4),
+		slept:   make(chan error, 4),
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -62,6 +64,7 @@ type selfTest struct {
 	looping chan gnet.Engine
 	opened  chan gnet.Conn
 	got     chan []byte
+	slept   chan error
 	events  atomic.Int64
 }
 
@@ -98,7 +101,23 @@ func (t *selfTest) OnTraffic(c gnet.Conn) gnet.Action {
 		}
 	}
 	t.got <- p[:n]
+	t.slept <- t.sleep(c)
 	return gnet.None
+}
+
+// sleep is what a loop does that dozes, until a task comes.
+func (t *selfTest) sleep(c gnet.Conn) error {
+	p, err := pollerOf(c)
+	if err != nil {
+		return err
+	}
+	d := dozer{poller: p}
+	for end := time.Now().Add(selfTestTimeout); time.Now().Before(end); {
+		if d.sleep(selfTestTimeout) == awake {
+			return nil
+		}
+	}
+	return errors.New("a task does not wake a loop that sleeps by itself")
 }
 
 func (t *selfTest) run(ctx context.Context, eng gnet.Engine) error {
@@ -152,7 +171,11 @@ func (t *selfTest) run(ctx context.Context, eng gnet.Engine) error {
 	case <-ctx.Done():
 		return errors.New("a resumed connection got no event")
 	}
-	return nil
+	time.Sleep(time.Millisecond) // the loop falls asleep
+	if err := t.round(ctx, c.EventLoop()); err != nil {
+		return fmt.Errorf("a task for a loop that sleeps by itself: %w", err)
+	}
+	return <-t.slept
 }
 
 // round waits until the loop has run a task, which it does after a poll.

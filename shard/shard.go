@@ -53,6 +53,8 @@ type Shard struct {
 	// Loop only.
 	turnDepth  int
 	turnStart  int64 // shard nanoseconds
+	turnEnd    int64 // of the last turn
+	pause      int64 // between the last turn and the one before
 	yielded    int64 // shard nanoseconds
 	timers     *timers
 	offloads   offloads
@@ -158,6 +160,7 @@ func (s *Shard) leave() {
 		s.endTurn()
 		now := s.nanos()
 		s.stats.tookTurn(now - s.turnStart)
+		s.pause, s.turnEnd = s.turnStart-s.turnEnd, now
 		if now-s.yielded > int64(yieldEvery) {
 			s.yielded = now
 			runtime.Gosched()
@@ -245,7 +248,7 @@ func (s *Shard) boot(gc gnet.Conn) error {
 	if err != nil {
 		return err
 	}
-	s.epfd, s.dozer.poller, s.dozer.on = poller.epfd, poller, s.cfg.Doze
+	s.epfd, s.dozer.poller, s.dozer.on = poller.epfd, poller, s.cfg.Doze && s.group.pauseErr == nil
 	if s.group.pauseErr != nil {
 		s.epfd = -1
 	}

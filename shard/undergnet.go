@@ -31,7 +31,8 @@ import (
 //     eight bytes of traffic. A loop starts only when that has worked once.
 //   - Sleeping. gnet's polling is level-triggered but for the eventfd of its tasks, so
 //     another wait on its epoll descriptor (doze.go) takes nothing away but that one edge,
-//     which it puts back. A task that is queued already keeps the loop from sleeping.
+//     which it puts back. A task that is queued already keeps the loop from sleeping. Where
+//     the self-test failed, gnet sleeps.
 
 // pausedBudget is what a paused connection may push into gnet's buffer where
 // the kernel cannot be told to hold it back.

@@ -139,11 +139,11 @@ func (d *daemon) startStore(ctx context.Context) error {
 	return nil
 }
 
-// spareProcessors are the Go scheduler's, beyond one for each shard's loop. The
-// loops hold theirs for as long as they have work. With none to spare the control
-// goroutines wait for a loop to be preempted, and the scheduler takes a loop's
-// processor in every system call that lasts, only to give it back.
-const spareProcessors = 2
+// processors is how many the Go scheduler has: one for each shard's loop, and others to
+// spare. The loops hold theirs for as long as they have work, and in their short sleeps,
+// too. With none to spare the other goroutines wait for a loop to yield, and the scheduler
+// takes a loop's processor in every system call that lasts, only to give it back.
+func processors(loops int) int { return loops + max(2, loops/2) }
 
 // startShards listens, but lets no client in before everything else is up.
 func (d *daemon) startShards(context.Context) error {
@@ -165,7 +165,7 @@ func (d *daemon) startShards(context.Context) error {
 		return err
 	}
 	d.group = group
-	runtime.GOMAXPROCS(group.Len() + spareProcessors)
+	runtime.GOMAXPROCS(processors(group.Len()))
 	d.onStop(group.Stop)
 	d.onStop(d.broker.Stop)
 	d.showShards()
