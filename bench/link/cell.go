@@ -83,7 +83,8 @@ func (o Options) Cells(source string) []Cell {
 	return slices.DeleteFunc(cells, func(c Cell) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, c.Name) })
 }
 
-// grid lists the cells beside the base. Each is reached from the base by one change.
+// grid lists the cells beside the base, those with targets first, for time may not allow all
+// of them. Each is reached from the base by one change.
 func (o Options) grid(base Cell, source string) (cells []Cell) {
 	full := o.Grid == GridFull
 	add := func(axis string, at float64, name string, change func(*Cell)) {
@@ -95,22 +96,9 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 	size := func(axis string, n int, change func(*Cell, int)) {
 		add(axis, float64(n), short(n), func(c *Cell) { change(c, n) })
 	}
-	for _, n := range pick(full, []int{100, 10 << 10}, 1) {
-		size(AxisRecord, n, func(c *Cell, n int) { c.Record = n })
-	}
-	for _, codec := range pick(full, []compress.Codec{compress.LZ4, compress.Zstd}, 1) {
-		add(AxisCodec, float64(codec), codec.String(), func(c *Cell) { c.Codec, c.Packing = codec, codec.String() })
-	}
 	for _, n := range pick(full, []int{5 << 10, 1 << 20}, 2) {
 		size(AxisBatch, n, func(c *Cell, n int) { c.Batch = n })
 	}
-	for _, n := range pick(full, []int{1000, 100, 5000}, 1) {
-		if n > partitionsAt(source) {
-			continue
-		}
-		add(AxisPartitions, float64(n), fmt.Sprint(n), func(c *Cell) { c.Partitions = n })
-	}
-	add(AxisPartitions, 1, "1", func(c *Cell) { c.Name, c.Partitions, c.Chunk = cellHot, 1, wholeAnswer })
 	for _, rtt := range o.roundTrips(source) {
 		add(AxisRTT, float64(rtt.Milliseconds()), rtt.String(), func(c *Cell) {
 			c.Partitions, c.Chunk, c.RTT, c.Line, c.Bytes = 1, farAnswer, rtt, lineRate, min(c.Bytes, o.FarBytes)
@@ -118,6 +106,19 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 				c.Name = "rtt-0ms"
 			}
 		})
+	}
+	add(AxisPartitions, 1, "1", func(c *Cell) { c.Name, c.Partitions, c.Chunk = cellHot, 1, wholeAnswer })
+	for _, n := range pick(full, []int{100, 10 << 10}, 1) {
+		size(AxisRecord, n, func(c *Cell, n int) { c.Record = n })
+	}
+	for _, codec := range pick(full, []compress.Codec{compress.LZ4, compress.Zstd}, 1) {
+		add(AxisCodec, float64(codec), codec.String(), func(c *Cell) { c.Codec, c.Packing = codec, codec.String() })
+	}
+	for _, n := range pick(full, []int{1000, 100, 5000}, 1) {
+		if n > partitionsAt(source) {
+			continue
+		}
+		add(AxisPartitions, float64(n), fmt.Sprint(n), func(c *Cell) { c.Partitions = n })
 	}
 	if source != SourceSynthetic || o.LiveFor == 0 {
 		return cells

@@ -47,7 +47,7 @@ func (c *Case) figures() (out []report.Figure) {
 		add("ratio", "x", report.Less, c.targetRatio(), (*Round).Ratio)
 		add("gib_per_s", "GiB/s", report.More, c.targetRate(), func(r *Round) float64 { return r.Shadow.GiBps })
 		add("cpu_s_per_gib", "CPU-s/GiB", report.Less, 0, func(r *Round) float64 { return r.Shadow.Cost })
-		if target := c.targetRate(); target > 0 { // the disk may be what holds it back
+		if target := c.targetRate(); target > 0 && m.Shadow.Cost > 0 { // the disk may be what holds it back
 			add("gib_per_core_s", "GiB/s", report.More, target, func(r *Round) float64 { return 1 / r.Shadow.Cost })
 		}
 		add("cores", "cores", "", 0, func(r *Round) float64 { return r.Shadow.Cores() })

@@ -91,6 +91,7 @@ func headlineRow(words string, figures []*Figure) string {
 		}
 		values = append(values, Number(f.Value))
 		if f.Target == nil { // is there for comparison
+			judged = append(judged, "-")
 			continue
 		}
 		judged = append(judged, f.Judged())
@@ -98,8 +99,8 @@ func headlineRow(words string, figures []*Figure) string {
 			goals = append(goals, goal)
 		}
 	}
-	verdict := strings.Join(slices.Compact(slices.Clone(judged)), "; ")
-	if strings.Contains(verdict, "; ") { // in the order of the figures
+	verdict := judged[0]
+	if len(slices.Compact(slices.Clone(judged))) > 1 {
 		verdict = strings.Join(judged, "; ")
 	}
 	return fmt.Sprintf("| %s | **%s** %s | %s | %s |\n", cell(words), strings.Join(values, "; "), cell(unit), strings.Join(goals, "; "), verdict)
