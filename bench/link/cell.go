@@ -83,8 +83,9 @@ func (o Options) Cells(source string) []Cell {
 	return slices.DeleteFunc(cells, func(c Cell) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, c.Name) })
 }
 
-// grid lists the cells beside the base, those with targets first, for time may not allow all
-// of them. Each is reached from the base by one change.
+// grid lists the cells beside the base. Each is reached from the base by one change. A real
+// source's are measured in this order for as long as time allows, so those with targets
+// come first; a synthetic one's are measured together.
 func (o Options) grid(base Cell, source string) (cells []Cell) {
 	full := o.Grid == GridFull
 	add := func(axis string, at float64, name string, change func(*Cell)) {

@@ -63,7 +63,7 @@ func names(cells []Cell) (out []string) {
 	return out
 }
 
-// The names of cells are names of figures: they do not change. Those with targets come first.
+// The names of cells are names of figures: they do not change. A Kafka's that have targets come first.
 func TestCells(t *testing.T) {
 	f := func(grid, source, want string) {
 		t.Helper()
