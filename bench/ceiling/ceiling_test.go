@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,18 @@ func TestMeasureNowhere(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestWakes(t *testing.T) {
+	got, err := Wakes(context.Background(), 3, time.Millisecond)
+	if err != nil || len(got) != 3 || slices.Min(got) <= 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if got, err := Wakes(ctx, 3, 0); !errors.Is(err, context.Canceled) || len(got) != 1 {
+		t.Errorf("cancelled: %v, %v", got, err)
 	}
 }
 

@@ -4,5 +4,6 @@
 // and throws away, is bench/plain.
 //
 // It does each thing alone and on one core, with nothing of umbra's or Kafka's in the
-// way. Read Measure first, then Ceiling.Figures.
+// way. Read Measure first, then Ceiling.Figures. Wakes is the same for delays: how long
+// a sleeping thread takes to wake up.
 package ceiling

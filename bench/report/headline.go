@@ -44,6 +44,7 @@ func headlines() []headline {
 		delay("delay from a source in memory, all of it, at 1; 20; 50 MB/s: median", "synthetic", "delay_p50"),
 		delay("the same, 99th percentile", "synthetic", "delay_p99"),
 		{"delay of a record that comes alone, beyond Kafka's own: median; 99th percentile", []string{"rpo/kafka/idle/difference_p50", "rpo/kafka/idle/difference_p99"}},
+		{"waking one sleeping thread up, before those rounds; a copy has one or two such hops more than its source: median; 99th percentile", []string{"rpo/kafka/1MB/wake_p50", "rpo/kafka/1MB/wake_p99"}},
 		local("producing, acks=all, umbra fsyncs and Kafka does not: CPU, times Kafka's, at 1; 16; 256 connections", "produce", kept, "b1", "cpu_ratio"),
 		local("the same: 99th percentile", "produce", kept, "b1", "p99_ratio"),
 		local("producing when both fsync: CPU, times Kafka's", "produce", flushed, "b1", "cpu_ratio"),

@@ -35,6 +35,8 @@ func columns() []column {
 		{"lag_report_off_p50", "ms", func(r *Round) float64 { return r.Lag.OffMs.P50 }},
 		{"lag_report_off_p99", "ms", func(r *Round) float64 { return r.Lag.OffMs.P99 }},
 		{"lag_report_under_max", "ms", func(r *Round) float64 { return r.Lag.OffMs.Under }},
+		{"wake_p50", "ms", func(r *Round) float64 { return r.Wake.P50 }},
+		{"wake_p99", "ms", func(r *Round) float64 { return r.Wake.P99 }},
 		{"umbra_cores", "cores", func(r *Round) float64 { return r.Cores }},
 	}
 }

@@ -38,6 +38,7 @@ type Round struct {
 	Behind     delay.Summary  `json:"behind"`     // shadow less source, record by record; at least 0
 	Sooner     int64          `json:"sooner"`     // records that the shadow's client had first
 	Late       delay.Summary  `json:"late"`       // of the generator behind its timetable
+	Wake       delay.Summary  `json:"wake"`       // until a sleeping thread of this machine ran, before the load
 	Lag        LagSummary     `json:"lag"`
 	Cores      float64        `json:"umbra_cores"` // processor time of umbra while it ran
 	Window     measure.Window `json:"window"`

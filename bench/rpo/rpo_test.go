@@ -113,7 +113,7 @@ func TestQuantile(t *testing.T) {
 
 func round(p99 float64, noise ...string) Round {
 	d := []time.Duration{time.Millisecond, time.Duration(p99 * 1e6)}
-	r := Round{Source: delay.Summarize(d[:1]), Shadow: delay.Summarize(d), source: delay.Histogram(d[:1]), shadow: delay.Histogram(d), Window: measure.Window{Noise: noise}}
+	r := Round{Source: delay.Summarize(d[:1]), Shadow: delay.Summarize(d), Wake: delay.Summarize(d[:1]), source: delay.Histogram(d[:1]), shadow: delay.Histogram(d), Window: measure.Window{Noise: noise}}
 	r.Difference = r.Shadow.Minus(r.Source)
 	r.Behind = r.Difference
 	return r

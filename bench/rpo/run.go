@@ -10,10 +10,18 @@ import (
 	"slices"
 	"time"
 
+	"umbra/bench/ceiling"
+	"umbra/bench/delay"
 	"umbra/bench/measure"
 	"umbra/bench/progress"
 	"umbra/bench/report"
 	"umbra/bench/shadow"
+)
+
+// Before each round a sleeping thread is woken so often, after a sleep of so long.
+const (
+	wakeTimes = 100
+	wakeGap   = 5 * time.Millisecond
 )
 
 // run is one run of the bench.
@@ -131,12 +139,19 @@ func (r *run) begin(name string, p pace) *Case {
 	return c
 }
 
+// into adds a round to its case, and what waking up costs at that time.
 func (r *run) into(ctx context.Context, src source, c *Case, p pace) error {
-	round, err := r.round(ctx, src, p)
-	if err == nil {
-		c.Rounds = append(c.Rounds, *round)
+	wakes, err := ceiling.Wakes(ctx, wakeTimes, wakeGap)
+	if err != nil {
+		return err
 	}
-	return err
+	round, err := r.round(ctx, src, p)
+	if err != nil {
+		return err
+	}
+	round.Wake = delay.Summarize(wakes)
+	c.Rounds = append(c.Rounds, *round)
+	return nil
 }
 
 // judge is the one verdict that is no matter of speed.

@@ -155,6 +155,10 @@ func (r *Report) remark(say *report.Remarks) {
 		}
 		noise.Look(c.Source+" "+c.Pace, windows(c.Rounds, func(r *Round) *measure.Window { return &r.Window })...)
 	}
+	if wakes := r.wakes(); len(wakes) > 0 {
+		p50, p99 := spreadOf(pluck(wakes, func(s delay.Summary) float64 { return s.P50 })), spreadOf(pluck(wakes, func(s delay.Summary) float64 { return s.P99 }))
+		say.Say("waking a sleeping thread up took %s ms at the median and %s ms at the 99th percentile before the rounds; a copy has one or two such hops more than its source", p50, p99)
+	}
 	if busy := r.idleAgainstBusy(); busy != "" {
 		say.Say("%s", busy)
 	}
@@ -190,6 +194,17 @@ func (r *Report) mistaken() int {
 		}
 	}
 	return n
+}
+
+// wakes are what waking up cost before each round.
+func (r *Report) wakes() []delay.Summary {
+	var out []delay.Summary
+	for _, c := range r.Cases {
+		for i := range c.Rounds {
+			out = append(out, c.Rounds[i].Wake)
+		}
+	}
+	return out
 }
 
 // idleAgainstBusy holds a source's idle topic against its slowest rate.
