@@ -60,7 +60,8 @@ type Shard struct {
 	offloads   offloads
 	dials      map[*dialling]struct{}
 	conns      map[uint64]*Conn
-	toWrite    []*Conn  // have output to try this turn
+	toAnswer   []*Conn  // accepted, have output to try this turn
+	toAsk      []*Conn  // dialled, the same
 	toRead     []*Conn  // were resumed with bytes waiting in gnet's buffer
 	toClose    []*Conn  // were closed in this turn
 	atTurnEnd  []func() // hooks for this turn
@@ -189,8 +190,10 @@ func (s *Shard) endTurn() {
 			ran += s.ring.Reap()
 		}
 		ran += s.backlog.run(s.Unwritten())
-		more = ran+posted > 0 || atLimit || s.unsettled()
+		more = ran+posted > 0 || atLimit || s.pending()
 	}
+	s.output()
+	more = more || s.unsettled()
 	if s.halted != nil {
 		s.halt()
 		s.halted()
@@ -203,7 +206,7 @@ func (s *Shard) endTurn() {
 	s.timers.arm()
 }
 
-// settle runs, in order: resumed reads, hooks, partitions, output, closes.
+// settle runs, in order: resumed reads, hooks, partitions.
 func (s *Shard) settle() {
 	for i := 0; i < len(s.toRead); i++ {
 		s.toRead[i].readResumed()
@@ -215,18 +218,34 @@ func (s *Shard) settle() {
 	}
 	s.atTurnEnd = s.atTurnEnd[:0]
 	s.partitions.settle()
-	for i := 0; i < len(s.toWrite); i++ {
-		s.toWrite[i].flush()
+}
+
+// output writes what the turn has to say, and then closes what it closed. It comes behind
+// all rounds, so that a record which has just come is on its way to its readers before
+// the source is asked for the next one: asking wakes the source up, and where it runs on
+// the same machine it would run beside them.
+func (s *Shard) output() {
+	for i := 0; i < len(s.toAnswer); i++ {
+		s.toAnswer[i].flush()
 	}
-	s.toWrite = clearList(s.toWrite)
+	s.toAnswer = clearList(s.toAnswer)
+	for i := 0; i < len(s.toAsk); i++ {
+		s.toAsk[i].flush()
+	}
+	s.toAsk = clearList(s.toAsk)
 	for i := 0; i < len(s.toClose); i++ {
 		s.toClose[i].closeNow()
 	}
 	s.toClose = clearList(s.toClose)
 }
 
+// pending says whether settle has something to do, unsettled whether anything has.
+func (s *Shard) pending() bool {
+	return len(s.toRead)+len(s.atTurnEnd) > 0 || s.partitions.unsettled()
+}
+
 func (s *Shard) unsettled() bool {
-	return len(s.toRead)+len(s.atTurnEnd)+len(s.toWrite)+len(s.toClose) > 0 || s.partitions.unsettled()
+	return s.pending() || len(s.toAnswer)+len(s.toAsk)+len(s.toClose) > 0
 }
 
 func clearList(l []*Conn) []*Conn {
@@ -275,6 +294,7 @@ func (s *Shard) halt() {
 	s.inbox.close()
 	for i := 0; i < turnRounds && s.unsettled(); i++ {
 		s.settle()
+		s.output()
 	}
 	s.timers.stop()
 	if s.restore != nil {

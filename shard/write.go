@@ -30,7 +30,7 @@ type output struct {
 	head    int
 	skip    int
 	bytes   int  // to be written
-	listed  bool // in shard.toWrite
+	listed  bool // in shard.toAnswer or toAsk
 	waiting bool // for the watcher
 	watched bool // known to the watcher's epoll
 
@@ -85,7 +85,11 @@ func (c *Conn) OnDrained(f func()) {
 func (c *Conn) listForWrite() {
 	if o := &c.out; !o.listed && !o.waiting {
 		o.listed = true
-		c.shard.toWrite = append(c.shard.toWrite, c)
+		if c.accepted {
+			c.shard.toAnswer = append(c.shard.toAnswer, c)
+		} else {
+			c.shard.toAsk = append(c.shard.toAsk, c)
+		}
 	}
 }
 

@@ -201,3 +201,28 @@ func TestStopWithPeersThatHang(t *testing.T) {
 	})
 	stopGroup(t, g)
 }
+
+// TestAnswersGoBeforeQuestions: what a turn has for clients is written before what it
+// asks of others, also where a later round of the turn comes by it.
+func TestAnswersGoBeforeQuestions(t *testing.T) {
+	accepted := make(chan *Conn, 1)
+	g := startGroup(t, Config{Shards: 1}, func(c *Conn) Protocol { accepted <- c; return &spy{t: t} })
+	s := g.Shard(0)
+	d := receive(t, "the dial", dialOnLoop(t, s, g.Addr().String(), patience, &spy{t: t}))
+	if d.err != nil {
+		t.Fatal(d.err)
+	}
+	client := receive(t, "the client", accepted)
+	written := make(chan string, 2)
+	say := func(c *Conn, what string) {
+		c.Write(buf.Span{Bytes: []byte(what)})
+		c.OnDrained(func() { written <- what })
+	}
+	onLoop(t, s, func() {
+		say(d.c, "question")
+		s.After(0, func() { say(client, "answer") })
+	})
+	if first, then := receive(t, "the first", written), receive(t, "the second", written); first != "answer" || then != "question" {
+		t.Errorf("%s, then %s", first, then)
+	}
+}
