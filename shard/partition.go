@@ -179,6 +179,14 @@ func (ps *partitions) unsettled() bool {
 	return len(ps.moved) > 0 || len(ps.dirty) > 0 && !ps.ringFull()
 }
 
+// logTimer makes a timer what a log knows of it.
+func logTimer(start func(time.Duration, func()) *Timer) func(time.Duration, func()) (stop func()) {
+	return func(d time.Duration, f func()) (stop func()) {
+		t := start(d, f)
+		return func() { t.Stop() }
+	}
+}
+
 // env is what a partition's log sees of the shard. Its functions run on the loop.
 func (s *Shard) env(p *Partition) segment.Env {
 	return segment.Env{
@@ -189,10 +197,8 @@ func (s *Shard) env(p *Partition) segment.Env {
 		Reads:    s.partitions.reads,
 		Now:      time.Now,
 		Offload:  s.offloadForLog,
-		After: func(d time.Duration, f func()) (stop func()) {
-			t := s.After(d, f)
-			return func() { t.Stop() }
-		},
+		After:    logTimer(s.After),
+		Within:   logTimer(s.Within),
 		Log:      s.log.With("topic", p.Topic, "partition", p.ID.Index),
 		Advanced: p.move,
 		Failed: func(err error) {

@@ -404,3 +404,30 @@ func BenchmarkAppend(b *testing.B) {
 	s.Post(step)
 	<-done
 }
+
+// TestLogsFlushInStep: what logs do within the same time they do in one turn, wherever in
+// that time they asked for it.
+func TestLogsFlushInStep(t *testing.T) {
+	const logs, window = 40, 50 * time.Millisecond
+	g := startGroup(t, Config{Shards: 1}, nil)
+	s := g.Shard(0)
+	within := s.env(&Partition{}).Within
+	began := time.Now()
+	turns := map[int64]bool{}
+	ran := make(chan bool, logs)
+	for range logs {
+		onLoop(t, s, func() {
+			within(window, func() { turns[s.turnStart] = true; ran <- true })
+		})
+		time.Sleep(time.Millisecond) // timers of their own would end in turns of their own
+	}
+	asked := time.Since(began)
+	for range logs {
+		receive(t, "a flush", ran)
+	}
+	onLoop(t, s, func() {
+		if most := int(asked/(window/2)) + 2; len(turns) > most {
+			t.Errorf("%d turns for %d logs that asked within %v, want %d at most", len(turns), logs, asked, most)
+		}
+	})
+}

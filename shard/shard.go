@@ -132,6 +132,10 @@ func (s *Shard) Call(ctx context.Context, f func()) error {
 // After runs f on the loop once, not before d has passed.
 func (s *Shard) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
 
+// Within runs f on the loop once, after d/2 at the earliest and d at the latest, in the
+// same turn as whatever else was asked for with the same d.
+func (s *Shard) Within(d time.Duration, f func()) *Timer { return s.timers.within(d, f) }
+
 // AtTurnEnd runs f once at the end of this turn, before output is written and
 // the ring is submitted.
 func (s *Shard) AtTurnEnd(f func()) { s.atTurnEnd = append(s.atTurnEnd, f) }

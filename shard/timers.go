@@ -38,8 +38,17 @@ func newTimers(now func() int64, wake func()) *timers {
 	return ts
 }
 
-func (ts *timers) after(d time.Duration, f func()) *Timer {
-	t := &Timer{when: ts.now() + int64(max(d, 0)), seq: ts.seq, f: f, owner: ts}
+func (ts *timers) after(d time.Duration, f func()) *Timer { return ts.at(ts.now()+int64(max(d, 0)), f) }
+
+// within is after for what need not wait all of d: it runs at the last multiple of d/2
+// before d has passed, together with everything else of the same d.
+func (ts *timers) within(d time.Duration, f func()) *Timer {
+	step := max(int64(d)/2, 1)
+	return ts.at((ts.now()+int64(d))/step*step, f)
+}
+
+func (ts *timers) at(when int64, f func()) *Timer {
+	t := &Timer{when: when, seq: ts.seq, f: f, owner: ts}
 	ts.seq++
 	t.index = len(ts.heap)
 	ts.heap = append(ts.heap, t)

@@ -104,3 +104,34 @@ func TestAfterRunsOnTheLoopAndNotEarly(t *testing.T) {
 		}
 	}
 }
+
+// TestTimersWithin: what was asked for with the same d runs at once, after half of it at
+// the earliest and all of it at the latest.
+func TestTimersWithin(t *testing.T) {
+	const d = 50 * time.Millisecond
+	rng := rand.New(rand.NewPCG(3, 4))
+	now := rng.Int64N(int64(time.Hour))
+	ts := newTimers(func() int64 { return now }, func() {})
+	defer ts.stop()
+	moments := map[int64]int{}
+	for range 1000 {
+		now += rng.Int64N(int64(time.Millisecond))
+		asked := now
+		ts.within(d, func() {
+			moments[now]++
+			if waited := now - asked; waited < int64(d/2) || waited > int64(d) {
+				t.Errorf("ran after %v of %v", time.Duration(waited), d)
+			}
+		})
+		for len(ts.heap) > 0 && ts.heap[0].when <= now+int64(time.Millisecond) {
+			now = max(now, ts.heap[0].when)
+			ts.run(now)
+		}
+	}
+	if len(moments) > 25 { // half a second of them, every 25 ms
+		t.Errorf("%d moments: %v", len(moments), moments)
+	}
+	if ts.within(0, func() {}).when > now {
+		t.Error("within nothing is later")
+	}
+}

@@ -77,7 +77,10 @@ type Env struct {
 	Offload func(func() error, func(error))
 	// After runs f on the loop once; stop takes it back.
 	After func(d time.Duration, f func()) (stop func())
-	Log   *slog.Logger // nil discards
+	// Within is After for what may come sooner, d/2 at the earliest, so that many logs do
+	// it in one turn; nil is After.
+	Within func(d time.Duration, f func()) (stop func())
+	Log    *slog.Logger // nil discards
 	// Advanced is called when the written or durable offset, the last stable
 	// offset, the start or (after ErrNoSpace and truncation) the end moved.
 	Advanced func()
@@ -95,6 +98,9 @@ type Env struct {
 func (e *Env) complete() error {
 	if e.Ring == nil || e.Arena == nil || e.Now == nil || e.Offload == nil || e.After == nil || e.Dirty == nil {
 		return errors.New("open log: Env needs Ring, Arena, Now, Offload, After and Dirty")
+	}
+	if e.Within == nil {
+		e.Within = e.After
 	}
 	if e.Log == nil {
 		e.Log = slog.New(slog.DiscardHandler)

@@ -172,7 +172,8 @@ func (l *Log) wakeWaiters(err error, is func(*waiter) bool) {
 
 func (l *Log) failWaiters(err error) { l.wakeWaiters(err, func(*waiter) bool { return true }) }
 
-// flushWindow bounds in time and bytes how long written bytes stay unsynced.
+// flushWindow bounds in time and bytes how long written bytes stay unsynced. The logs of
+// a shard flush in step: the ring then makes many of them durable at once.
 func (l *Log) flushWindow() {
 	open := l.vwritten - l.vdurable
 	if open <= 0 || l.failed != nil || l.closed {
@@ -183,7 +184,7 @@ func (l *Log) flushWindow() {
 		return
 	}
 	if l.sync.stop == nil && l.cfg.FlushInterval > 0 {
-		l.sync.stop = l.env.After(l.cfg.FlushInterval, func() {
+		l.sync.stop = l.env.Within(l.cfg.FlushInterval, func() {
 			l.sync.stop = nil
 			l.syncWritten()
 		})
