@@ -82,6 +82,7 @@ func TestCachedWrites(t *testing.T) {
 // Only a direct file that is open for writing has a second descriptor.
 func TestDescriptorsOfAFile(t *testing.T) {
 	g := newRig(t, ioring.Config{})
+	g.open("first", false) // the ring looks at the file system once
 	path := filepath.Join(g.dir, "log")
 	for _, c := range []struct {
 		flag   int

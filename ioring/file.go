@@ -20,11 +20,12 @@ const directAlign = 4096
 // the owner's goroutine; the methods below block and belong on another one.
 type File struct {
 	// Set once.
-	ring   *Ring
-	name   string
-	fd     int
-	cached int // of a direct file for writing: the same through the page cache; -1: none
-	align  int
+	ring     *Ring
+	name     string
+	fd       int
+	cached   int // of a direct file for writing: the same through the page cache; -1: none
+	align    int
+	together bool // its fsyncs may be done with those of others, see together.go
 
 	// Owner only: who waits for which fsync, and how many writes made in line Reap has
 	// not reported.
@@ -50,11 +51,12 @@ func (r *Ring) OpenFile(path string, flag int, perm os.FileMode, direct bool) (*
 	if flag&os.O_APPEND != 0 {
 		return nil, fmt.Errorf("open %s: O_APPEND overrides offsets; open it without", path)
 	}
+	r.together.vol.look(path)
 	fd, align, err := openFd(path, flag, perm, direct)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	f := &File{ring: r, name: path, fd: fd, cached: -1, align: align}
+	f := &File{ring: r, name: path, fd: fd, cached: -1, align: align, together: r.together.vol.holds(fd)}
 	if align == os.Getpagesize() && flag&unix.O_ACCMODE != os.O_RDONLY && int64(fd) < r.cachedBelow {
 		// Where it fails, Op.Cached changes nothing. With larger pages the two ways
 		// would meet in one page.

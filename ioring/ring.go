@@ -34,6 +34,7 @@ type Ring struct {
 	closing  bool
 	mem      extents
 	inline   inline
+	together together
 	count    Stats
 
 	// Crosses goroutines: files whose fsync gate opened while operations of
@@ -54,7 +55,7 @@ func New(cfg Config) (*Ring, error) {
 	if err := checkBell(cfg.Bell); err != nil {
 		return nil, fmt.Errorf("make ring: %w", err)
 	}
-	r := &Ring{cfg: cfg, cachedBelow: cachedBelow()}
+	r := &Ring{cfg: cfg, cachedBelow: cachedBelow(), together: together{vol: volume{fd: -1}}}
 	if cfg.Engine != EnginePwrite {
 		u, err := newUring(r)
 		if err == nil {
@@ -129,6 +130,7 @@ func (r *Ring) Push(op *Op) error {
 	}
 	switch op.Kind {
 	case Write:
+		r.together.own += int64(len(op.Buf))
 		f.sync.writeStarts(op)
 		op.state.chained = op.Sync && f.startChained(op)
 		if r.inline.takes(op) {
@@ -184,6 +186,7 @@ func (r *Ring) Submit() error {
 	if r.closed {
 		return fmt.Errorf("submit: ring: %w", ErrClosed)
 	}
+	r.startFsyncs()
 	return r.eng.submit()
 }
 
@@ -198,13 +201,14 @@ func (r *Ring) Reap() int {
 	before := r.count.Completed
 	again := r.openGates()
 	r.reapInline()
-	again = r.eng.reap() || again
+	again = r.reapTogether() || again
+	again = r.eng.reap() || again || len(r.together.fresh) > 0
 	r.reaping = false
 	if len(r.inline.done) > 0 { // what a Done wrote is left to the next Reap
 		r.ringBell()
 	}
 	if again {
-		if err := r.eng.submit(); err != nil {
+		if err := r.Submit(); err != nil {
 			r.count.SubmitErrors++
 		}
 	}
@@ -216,7 +220,7 @@ func (r *Ring) Reap() int {
 func (r *Ring) Wait(d time.Duration) {
 	for r.inFlight > 0 && d > 0 && !r.hasKick.Load() {
 		slice := min(d, waitSlice)
-		if len(r.inline.done) > 0 || r.eng.ready() {
+		if len(r.inline.done) > 0 || r.eng.ready() || r.together.over.Load() != nil {
 			return
 		}
 		r.eng.wait(slice)
@@ -250,6 +254,7 @@ func (r *Ring) Close() error {
 		f.gate.decline()
 	}
 	r.kickMu.Unlock()
+	r.together.vol.close()
 	return errors.Join(err, r.eng.close())
 }
 
@@ -257,7 +262,7 @@ func (r *Ring) Close() error {
 func (r *Ring) finish(d time.Duration) error {
 	deadline := time.Now().Add(d)
 	for r.inFlight > 0 {
-		if err := r.eng.submit(); err != nil {
+		if err := r.Submit(); err != nil {
 			return err
 		}
 		if r.Reap() > 0 {

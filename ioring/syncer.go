@@ -110,6 +110,10 @@ func (r *Ring) startSync(f *File) {
 	leader.state.group = s.ready.takeAll()
 	s.running = leader
 	r.inline.syncBegins()
+	if f.together {
+		r.together.fresh = append(r.together.fresh, leader)
+		return
+	}
 	r.count.Fsyncs++
 	r.eng.fsync(leader)
 }

@@ -45,6 +45,10 @@ func CollectStorage(g *shard.Group, dir string) func(*Emit) {
 		}
 		e.Value("umbra_fsyncs_total", float64(s.Fsyncs), dir)
 		e.Value("umbra_fsyncs_shared_total", float64(s.FsyncsShared), dir)
+		e.Value("umbra_storage_syncfs_total", float64(s.Syncfs), dir)
+		e.Value("umbra_storage_syncfs_files_total", float64(s.SyncfsFiles), dir)
+		e.Value("umbra_storage_syncfs_rests_total", float64(s.SyncfsRests), dir)
+		e.Value("umbra_storage_syncfs_failed_total", float64(s.SyncfsFailed), dir)
 		e.Value("umbra_storage_operations_total", float64(s.Completed), dir)
 		e.Value("umbra_storage_operations_failed_total", float64(s.Failed), dir)
 		e.Value("umbra_storage_inline_writes_total", float64(s.Inline), dir)
@@ -61,6 +65,10 @@ func ringStats(e *Emit, g *shard.Group) (sum ioring.Stats, err error) {
 		}
 		sum.Fsyncs += s.Fsyncs
 		sum.FsyncsShared += s.FsyncsShared
+		sum.Syncfs += s.Syncfs
+		sum.SyncfsFiles += s.SyncfsFiles
+		sum.SyncfsRests += s.SyncfsRests
+		sum.SyncfsFailed += s.SyncfsFailed
 		sum.Completed += s.Completed
 		sum.Failed += s.Failed
 		sum.Inline += s.Inline

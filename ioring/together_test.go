@@ -1,0 +1,275 @@
+package ioring
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// togetherRig is a ring whose files lie on a volume of the test's own: call is its
+// syncfs, and counters its disk's.
+type togetherRig struct {
+	t        *testing.T
+	r        *Ring
+	files    []*File
+	counters *os.File
+}
+
+func newTogetherRig(t *testing.T, engine string, call func(*togetherRig) error) *togetherRig {
+	t.Helper()
+	r, err := New(Config{Engine: engine})
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		t.Skipf("this kernel forbids the engine: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	g := &togetherRig{t: t, r: r}
+	v := &r.together.vol
+	v.once.Do(func() {})
+	if v.fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(v.fd, &st); err != nil {
+		t.Fatal(err)
+	}
+	v.dev = st.Dev
+	if g.counters, err = os.Create(filepath.Join(dir, "stat")); err != nil {
+		t.Fatal(err)
+	}
+	v.disk = g.counters
+	g.wrote(0)
+	v.call = func(int) error { return call(g) }
+	for i := range 2 * togetherMin {
+		f, err := r.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_RDWR|os.O_CREATE, 0o600, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.files = append(g.files, f)
+	}
+	t.Cleanup(func() {
+		for _, f := range g.files {
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// wrote sets the disk's counters.
+func (g *togetherRig) wrote(bytes int) {
+	if _, err := g.counters.WriteAt(fmt.Appendf(nil, "1 2 3 4 5 6 %12d 8\n", bytes/512), 0); err != nil {
+		g.t.Error(err)
+	}
+}
+
+// sync asks for an fsync of each of files and returns their outcomes when all are there.
+func (g *togetherRig) sync(files []*File) []error {
+	errs, left := g.push(files)
+	g.await(left)
+	return errs
+}
+
+func (g *togetherRig) push(files []*File) (errs []error, left *int) {
+	g.t.Helper()
+	errs, left = make([]error, len(files)), new(int)
+	for i, f := range files {
+		*left++
+		if err := g.r.Push(&Op{Kind: Sync, File: f, Done: func(op *Op) { *left--; errs[i] = op.Err }}); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	if err := g.r.Submit(); err != nil {
+		g.t.Fatal(err)
+	}
+	return errs, left
+}
+
+func (g *togetherRig) await(left *int) {
+	for *left > 0 {
+		g.r.Wait(time.Second)
+		g.r.Reap()
+	}
+}
+
+// want compares what the ring counted.
+func (g *togetherRig) want(fsyncs, calls, files, failed, rests int64) {
+	g.t.Helper()
+	c := g.r.Stats()
+	if got, want := [5]int64{c.Fsyncs, c.Syncfs, c.SyncfsFiles, c.SyncfsFailed, c.SyncfsRests}, [5]int64{fsyncs, calls, files, failed, rests}; got != want {
+		g.t.Errorf("fsyncs, syncfs calls, their files, failed, rests: got %v, want %v", got, want)
+	}
+}
+
+func noError(t *testing.T, errs []error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestManyFsyncsAreOneSyncfs: many are one call, few are not.
+func TestManyFsyncsAreOneSyncfs(t *testing.T) {
+	for _, engine := range []string{EngineUring, EnginePwrite} {
+		t.Run(engine, func(t *testing.T) {
+			g := newTogetherRig(t, engine, func(*togetherRig) error { return nil })
+			noError(t, g.sync(g.files[1:togetherMin]))
+			g.want(togetherMin-1, 0, 0, 0, 0)
+			noError(t, g.sync(g.files))
+			g.want(togetherMin-1, 1, 2*togetherMin, 0, 0)
+		})
+	}
+}
+
+// TestSyncfsOfAnotherVolume: a file that lies elsewhere has an fsync of its own.
+func TestSyncfsOfAnotherVolume(t *testing.T) {
+	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return nil })
+	g.files[3].together = false
+	noError(t, g.sync(g.files))
+	g.want(1, 1, 2*togetherMin-1, 0, 0)
+}
+
+// TestSyncfsFails: each file is asked by itself then, and from then on.
+func TestSyncfsFails(t *testing.T) {
+	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return unix.EIO })
+	noError(t, g.sync(g.files))
+	g.want(2*togetherMin, 1, 0, 1, 0)
+	noError(t, g.sync(g.files))
+	g.want(4*togetherMin, 1, 0, 1, 0)
+}
+
+// TestFsyncBehindSyncfsFails: it was one file's, and that one is poisoned.
+func TestFsyncBehindSyncfsFails(t *testing.T) {
+	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return nil })
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Dup3(pipe[0], g.files[0].fd, unix.O_CLOEXEC), unix.Close(pipe[0]), unix.Close(pipe[1])); err != nil {
+		t.Fatal(err)
+	}
+	errs := g.sync(g.files)
+	if !errors.Is(errs[0], ErrPoisoned) || g.files[0].Err() == nil {
+		t.Errorf("the file whose fsync failed: %v", errs[0])
+	}
+	noError(t, errs[1:])
+	g.want(2*togetherMin-1, 1, 1, 1, 0)
+}
+
+// TestSyncfsOneAtATime: what comes while one runs waits for the next, few do not wait.
+func TestSyncfsOneAtATime(t *testing.T) {
+	begun, goOn := make(chan bool), make(chan bool)
+	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { begun <- true; <-goOn; return nil })
+	first, left1 := g.push(g.files[:togetherMin])
+	<-begun
+	second, left2 := g.push(g.files[togetherMin:])
+	third, left3 := g.push(g.files[:1]) // its file has an fsync running: it waits for that one
+	if g.r.Reap(); *left1 != togetherMin || *left2 != togetherMin || *left3 != 1 {
+		t.Errorf("%d, %d and %d to go while the first runs", *left1, *left2, *left3)
+	}
+	goOn <- true
+	g.await(left1)
+	<-begun // the second one, and nobody had to ask for it again
+	g.await(left3)
+	if *left2 != togetherMin {
+		t.Errorf("%d to go of the second", *left2)
+	}
+	goOn <- true
+	g.await(left2)
+	noError(t, append(append(first, second...), third...))
+	g.want(1, 2, 2*togetherMin, 0, 0)
+}
+
+// TestSyncfsRests: after one that wrote much of what others had made dirty, and longer
+// after the next.
+func TestSyncfsRests(t *testing.T) {
+	wrote, more := 0, foreignMax
+	g := newTogetherRig(t, EngineAuto, func(g *togetherRig) error { wrote += more; g.wrote(wrote); return nil })
+	noError(t, g.sync(g.files))
+	g.want(0, 1, 2*togetherMin, 0, 0)
+	more = 2 * foreignMax
+	for i := range int64(10) {
+		noError(t, g.sync(g.files))
+		g.want(i*2*togetherMin, 2+i, (2+i)*2*togetherMin, 0, 1+i)
+		if rest := time.Until(g.r.together.until); rest > min(restFirst<<i, restMost) || rest < min(restFirst<<i, restMost)/2 && i > 5 {
+			t.Errorf("rests for %v after %d", rest, i+1)
+		}
+		g.r.together.until = time.Now().Add(time.Hour)
+		noError(t, g.sync(g.files))
+		g.r.together.until = time.Time{}
+	}
+	more = 0
+	noError(t, g.sync(g.files))
+	more = 2 * foreignMax
+	noError(t, g.sync(g.files))
+	if rest := time.Until(g.r.together.until); rest > restFirst {
+		t.Errorf("rests for %v after a good one", rest)
+	}
+}
+
+// TestSyncfsForReal: on a file system that can. Where it cannot, there is none.
+func TestSyncfsForReal(t *testing.T) {
+	var fs unix.Statfs_t
+	dir := t.TempDir()
+	if err := unix.Statfs(dir, &fs); err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(f.Close(), r.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	v := &r.together.vol
+	known := fs.Type == unix.EXT4_SUPER_MAGIC || fs.Type == unix.XFS_SUPER_MAGIC
+	if v.fd < 0 || !f.together {
+		if known && kernelAtLeast(5, 8) {
+			t.Logf("no counters of the disk below file system %#x", fs.Type)
+		}
+		if f.together {
+			t.Error("a file of a volume that cannot is to be synced with others")
+		}
+		return
+	}
+	if !known {
+		t.Errorf("file system %#x is not known to do it", fs.Type)
+	}
+	before, err := v.written()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 1 << 20
+	if _, err := unix.Pwrite(f.fd, mapped(t, size), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.sync(size); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := v.written(); err != nil || after-before < size {
+		t.Errorf("the disk got %d bytes of %d, %v", after-before, size, err)
+	}
+}
+
+func TestKernelAtLeast(t *testing.T) {
+	if !kernelAtLeast(2, 6) || kernelAtLeast(1000, 0) {
+		t.Error("the running kernel is older than 2.6, or from the far future")
+	}
+}
