@@ -1,6 +1,9 @@
 package shard
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Timer is one call of a function on its shard's loop. Loop only.
 type Timer struct {
@@ -38,13 +41,19 @@ func newTimers(now func() int64, wake func()) *timers {
 	return ts
 }
 
-func (ts *timers) after(d time.Duration, f func()) *Timer { return ts.at(ts.now()+int64(max(d, 0)), f) }
+func (ts *timers) after(d time.Duration, f func()) *Timer { return ts.at(ts.in(d), f) }
 
 // within is after for what need not wait all of d: it runs at the last multiple of d/2
 // before d has passed, together with everything else of the same d.
 func (ts *timers) within(d time.Duration, f func()) *Timer {
 	step := max(int64(d)/2, 1)
-	return ts.at((ts.now()+int64(d))/step*step, f)
+	return ts.at(ts.in(d)/step*step, f)
+}
+
+// in is the moment after d; what lies beyond all time never comes.
+func (ts *timers) in(d time.Duration) int64 {
+	now := ts.now()
+	return now + min(max(int64(d), 0), math.MaxInt64-now)
 }
 
 func (ts *timers) at(when int64, f func()) *Timer {

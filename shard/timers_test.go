@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -133,5 +134,8 @@ func TestTimersWithin(t *testing.T) {
 	}
 	if ts.within(0, func() {}).when > now {
 		t.Error("within nothing is later")
+	}
+	if ts.within(math.MaxInt64, func() {}).when < now || ts.after(math.MaxInt64, func() {}).when != math.MaxInt64 {
+		t.Error("the end of all time has passed")
 	}
 }
