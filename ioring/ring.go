@@ -13,7 +13,7 @@ import (
 const maxRetries = 64
 
 // waitSlice bounds how long Wait sits in the kernel before it looks again for
-// a file whose gate opened; only that event does not end the wait by itself.
+// a file whose gate opened or for a syncfs that is over: those two do not end the wait.
 const waitSlice = 5 * time.Millisecond
 
 // Ring is one shard's way to the disk. It has one owner goroutine, which
@@ -55,7 +55,7 @@ func New(cfg Config) (*Ring, error) {
 	if err := checkBell(cfg.Bell); err != nil {
 		return nil, fmt.Errorf("make ring: %w", err)
 	}
-	r := &Ring{cfg: cfg, cachedBelow: cachedBelow(), together: together{vol: volume{fd: -1}}}
+	r := &Ring{cfg: cfg, cachedBelow: cachedBelow(), together: together{slow: togetherSlow}}
 	if cfg.Engine != EnginePwrite {
 		u, err := newUring(r)
 		if err == nil {
@@ -84,6 +84,11 @@ func (r *Ring) InFlight() int { return r.inFlight }
 
 // Depth is the most operations that may be in flight.
 func (r *Ring) Depth() int { return r.cfg.Depth }
+
+// Full says whether Push would refuse: Config.Depth operations are in flight. Fsyncs that
+// are done together do not count. There is one for each file at most, and while a whole
+// shard flushes, others want to read and write.
+func (r *Ring) Full() bool { return r.inFlight-r.together.count() >= r.cfg.Depth }
 
 // Register tells the ring of an extent of slabs, so that operations on it
 // need not pin its pages each time. index is Slab.Extent of its slabs. An error
@@ -151,7 +156,7 @@ func (r *Ring) check(op *Op) error {
 	switch {
 	case r.closing:
 		return opError(op, fmt.Errorf("ring: %w", ErrClosed))
-	case r.inFlight >= r.cfg.Depth:
+	case r.Full():
 		r.count.Full++
 		return ErrFull
 	case op.File.ring != r:
@@ -254,6 +259,7 @@ func (r *Ring) Close() error {
 		f.gate.decline()
 	}
 	r.kickMu.Unlock()
+	r.together.running.Wait() // it has left its outcome, and rings
 	r.together.vol.close()
 	return errors.Join(err, r.eng.close())
 }

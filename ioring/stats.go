@@ -9,10 +9,10 @@ type Stats struct {
 	Continued    int64 // transfers queued again after a short or interrupted one
 	Fsyncs       int64 // fdatasyncs asked of the kernel
 	FsyncsShared int64 // operations made durable by another's fdatasync
-	Syncfs       int64 // syncfs calls, each for many fsyncs
-	SyncfsFiles  int64 // files that they made durable
+	Syncfs       int64 // syncfs calls, each for many fsyncs and with one fdatasync behind it
+	SyncfsFiles  int64 // fsyncs that they were
 	SyncfsFailed int64 // of those calls, with an error: there are no more after it
-	SyncfsRests  int64 // that took long, or wrote much of what others had written: there are none for a while
+	SyncfsRests  int64 // times that there was none for a while, see together.go
 	Enters       int64 // system calls that submitted a round (io_uring) or hand-overs (pwrite)
 	Fixed        int64 // transfers from registered memory
 	Inline       int64 // writes to the page cache that the owner made itself

@@ -1,6 +1,7 @@
 package ioring
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,56 +20,85 @@ import (
 //   - the disk's cache: ext4 without a journal empties it before it writes inodes, XFS not
 //     at all where its log is clean. The fdatasync of one of the files, behind it, empties
 //     it in either case;
-//   - errors: since Linux 5.8 syncfs reports a write-back that failed, of any file of the
-//     file system, once for each descriptor. Ours is older than every file of the ring, and
-//     after the first error it is never used again: which file lost something only an
-//     fsync of each can tell, and there the error still is.
+//   - errors: syncfs reports a write-back that failed, of any file of the file system,
+//     once for each descriptor. Ours is older than every file of the ring, and after the
+//     first error it is never used again, not even for those that wait: which file lost
+//     something only an fsync of each can tell, and there the error still is.
 //
-// It also writes what others have made dirty on the same file system, see foreignMax.
+// It also writes what others have made dirty on the same file system. Where that is much
+// (dirtyMost before, foreignMax after it), or it takes longer than togetherSlow, there is
+// none for restFirst, and for twice as long, up to restMost, each time that the next one
+// is no better.
 const (
-	togetherMin  = 16                     // fsyncs since the last Submit
-	togetherSlow = 100 * time.Millisecond // after one that takes longer, or writes much that is not ours,
-	restFirst    = time.Second            // there is none for so long, and for twice as long
-	restMost     = time.Minute            // each time that the next one is no better
+	togetherMin  = 16 // fsyncs since the last Submit
+	togetherSlow = 100 * time.Millisecond
+	restFirst    = time.Second
+	restMost     = time.Minute
 )
 
-// together is the fsyncs of a ring that one syncfs may do. Owner only, but for over.
+// together is the fsyncs of a ring that one syncfs may do. Owner only, but for the last.
 type together struct {
 	vol   volume
-	fresh []*Op // since the last Submit
-	held  []*Op // many; they wait for the syncfs that runs
-	runs  []*Op // it does these
-	spare []*Op
-	own   int64     // bytes written since the last one began
-	off   bool      // after an error, for good
-	until time.Time // of a rest
+	slow  time.Duration // togetherSlow; tests have none that is slow
+	fresh []*Op         // since the last Submit
+	held  []*Op         // many; they wait for the syncfs that runs
+	runs  []*Op         // it does these
+	spare []*Op         // empty
+	own   int64         // bytes written since the last one began, or a rest ended
+	off   bool          // after an error, for good
+	until time.Time     // of a rest
 	rest  time.Duration
 
-	over atomic.Pointer[outcome] // of the one that ran, for Reap
+	over    atomic.Pointer[outcome] // of the one that ran, for Reap
+	running sync.WaitGroup          // the goroutine, which rings the bell last
 }
 
 // outcome is how a syncfs and the fdatasync behind it ended.
 type outcome struct {
 	fs, first error // of the syncfs; of the fdatasync, which is the first file's
+	skipped   bool  // there was so much to write that it was left
+	foreign   bool  // it wrote much that is not ours
 	took      time.Duration
-	foreign   bool // it wrote much that is not ours
 }
+
+// count is how many operations the engine does not have.
+func (t *together) count() int { return len(t.fresh) + len(t.held) + len(t.runs) }
+
+// alone says whether files are flushed one by one for now.
+func (t *together) alone() bool { return t.off || time.Now().Before(t.until) }
 
 // startFsyncs sends what wants an fsync since the last Submit: one by one, or together.
 func (r *Ring) startFsyncs() {
 	t := &r.together
-	if len(t.fresh) < togetherMin || t.off || time.Now().Before(t.until) {
-		r.fsyncEach(t.fresh)
-	} else {
+	if len(t.fresh)+len(t.held) == 0 {
+		return
+	}
+	alone := t.alone()
+	if len(t.fresh) >= togetherMin && !alone {
 		t.held = append(t.held, t.fresh...)
+	} else {
+		r.fsyncEach(t.fresh)
 	}
-	clear(t.fresh)
-	t.fresh = t.fresh[:0]
-	if len(t.held) > 0 && len(t.runs) == 0 {
-		t.runs, t.held = t.held, t.spare[:0]
-		go r.syncTogether(t.runs, t.own)
+	t.fresh = emptied(t.fresh)
+	if len(t.runs) > 0 {
+		return
+	}
+	if alone {
+		r.fsyncEach(t.held)
+		t.held, t.own = emptied(t.held), 0
+		return
+	}
+	if len(t.held) > 0 {
+		t.runs, t.held, t.spare = t.held, t.spare, nil
+		own := t.own
 		t.own = 0
+		t.running.Go(func() { r.syncTogether(t.runs, own) })
 	}
+}
+
+func emptied(ops []*Op) []*Op {
+	clear(ops)
+	return ops[:0]
 }
 
 func (r *Ring) fsyncEach(ops []*Op) {
@@ -79,11 +109,11 @@ func (r *Ring) fsyncEach(ops []*Op) {
 }
 
 // syncTogether is a goroutine of its own, for it may take long. The operations, which are
-// in flight, keep their files and the ring from being closed before its outcome is reaped.
+// in flight, keep their files open until its outcome is reaped.
 func (r *Ring) syncTogether(ops []*Op, own int64) {
 	var o outcome
 	began := time.Now()
-	if o.foreign, o.fs = r.together.vol.sync(own); o.fs == nil {
+	if o.skipped, o.foreign, o.fs = r.together.vol.sync(own); o.fs == nil && !o.skipped {
 		o.first = unix.Fdatasync(ops[0].File.fd)
 	}
 	o.took = time.Since(began)
@@ -91,40 +121,50 @@ func (r *Ring) syncTogether(ops []*Op, own int64) {
 	r.ringBell()
 }
 
-// reapTogether reports what a syncfs did, and says whether there is more to submit. After
-// an error each of the files is asked by itself.
+// reapTogether reports what a syncfs did, and says whether there is more to submit. Where
+// it did nothing, or not all, each of the files is asked by itself.
 func (r *Ring) reapTogether() (again bool) {
 	t := &r.together
 	o := t.over.Swap(nil)
 	if o == nil {
 		return false
 	}
-	r.count.Syncfs++
-	if o.took > togetherSlow || o.foreign {
-		t.rest = min(max(2*t.rest, restFirst), restMost)
-		t.until = time.Now().Add(t.rest)
-		r.count.SyncfsRests++
-	} else {
-		t.rest = 0
-	}
 	ops := t.runs
 	t.runs = nil
+	r.judge(o)
 	done := ops
-	if o.fs != nil || o.first != nil {
-		t.off = true
-		r.count.SyncfsFailed++
-		done = ops[:0]
-		if o.first != nil { // the first file has been asked
-			done = ops[:1]
-		}
-		r.fsyncEach(ops[len(done):])
+	switch {
+	case o.first != nil: // the first file has been asked
+		done = ops[:1]
+	case o.fs != nil, o.skipped:
+		done = nil
+	default:
+		r.count.SyncfsFiles += int64(len(ops))
 	}
-	r.count.SyncfsFiles += int64(len(done))
+	r.fsyncEach(ops[len(done):])
 	for _, op := range done {
 		op.state.fsyncOnly, op.state.fsyncErr = true, errnoOfError(o.first)
 		r.report(op)
 	}
-	clear(ops)
-	t.spare = ops
+	t.spare = emptied(ops)
 	return true
+}
+
+// judge decides whether there is to be another one.
+func (r *Ring) judge(o *outcome) {
+	t := &r.together
+	if !o.skipped {
+		r.count.Syncfs++
+	}
+	if o.fs != nil || o.first != nil {
+		t.off = true
+		r.count.SyncfsFailed++
+	}
+	if !o.skipped && !o.foreign && o.took <= t.slow {
+		t.rest = 0
+		return
+	}
+	t.rest = min(max(2*t.rest, restFirst), restMost)
+	t.until = time.Now().Add(t.rest)
+	r.count.SyncfsRests++
 }

@@ -12,17 +12,18 @@ import (
 )
 
 // togetherRig is a ring whose files lie on a volume of the test's own: call is its
-// syncfs, and counters its disk's.
+// syncfs, and counters its disk's. None of its calls is slow.
 type togetherRig struct {
 	t        *testing.T
 	r        *Ring
 	files    []*File
 	counters *os.File
+	dirty    int64 // what the machine has dirty
 }
 
-func newTogetherRig(t *testing.T, engine string, call func(*togetherRig) error) *togetherRig {
+func newTogetherRig(t *testing.T, cfg Config, call func(*togetherRig) error) *togetherRig {
 	t.Helper()
-	r, err := New(Config{Engine: engine})
+	r, err := New(cfg)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 		t.Skipf("this kernel forbids the engine: %v", err)
 	}
@@ -31,22 +32,22 @@ func newTogetherRig(t *testing.T, engine string, call func(*togetherRig) error) 
 	}
 	dir := t.TempDir()
 	g := &togetherRig{t: t, r: r}
+	r.together.slow = time.Hour
 	v := &r.together.vol
-	v.once.Do(func() {})
-	if v.fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+	if v.dir, err = os.Open(dir); err != nil {
 		t.Fatal(err)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(v.fd, &st); err != nil {
+	if err := unix.Fstat(int(v.dir.Fd()), &st); err != nil {
 		t.Fatal(err)
 	}
-	v.dev = st.Dev
 	if g.counters, err = os.Create(filepath.Join(dir, "stat")); err != nil {
 		t.Fatal(err)
 	}
-	v.disk = g.counters
-	g.wrote(0)
+	v.looked, v.dev, v.disk = true, st.Dev, g.counters
+	v.dirty = func() (int64, error) { return g.dirty, nil }
 	v.call = func(int) error { return call(g) }
+	g.wrote(0)
 	for i := range 2 * togetherMin {
 		f, err := r.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_RDWR|os.O_CREATE, 0o600, false)
 		if err != nil {
@@ -97,9 +98,12 @@ func (g *togetherRig) push(files []*File) (errs []error, left *int) {
 }
 
 func (g *togetherRig) await(left *int) {
-	for *left > 0 {
+	g.t.Helper()
+	for deadline := time.Now().Add(time.Minute); *left > 0; g.r.Reap() {
+		if time.Now().After(deadline) {
+			g.t.Fatalf("%d operations never ended", *left)
+		}
 		g.r.Wait(time.Second)
-		g.r.Reap()
 	}
 }
 
@@ -123,7 +127,7 @@ func noError(t *testing.T, errs []error) {
 func TestManyFsyncsAreOneSyncfs(t *testing.T) {
 	for _, engine := range []string{EngineUring, EnginePwrite} {
 		t.Run(engine, func(t *testing.T) {
-			g := newTogetherRig(t, engine, func(*togetherRig) error { return nil })
+			g := newTogetherRig(t, Config{Engine: engine}, func(*togetherRig) error { return nil })
 			noError(t, g.sync(g.files[1:togetherMin]))
 			g.want(togetherMin-1, 0, 0, 0, 0)
 			noError(t, g.sync(g.files))
@@ -132,9 +136,29 @@ func TestManyFsyncsAreOneSyncfs(t *testing.T) {
 	}
 }
 
+// TestManyFsyncsLeaveRoom: they do not fill the ring, and when each has to be done by
+// itself after all, they wait for one another.
+func TestManyFsyncsLeaveRoom(t *testing.T) {
+	for _, engine := range []string{EngineUring, EnginePwrite} {
+		t.Run(engine, func(t *testing.T) {
+			begun, goOn := make(chan bool), make(chan bool)
+			g := newTogetherRig(t, Config{Engine: engine, Depth: 8}, func(*togetherRig) error { begun <- true; <-goOn; return unix.EIO })
+			errs, left := g.push(g.files)
+			<-begun
+			if g.r.Full() || g.r.InFlight() != len(g.files) {
+				t.Errorf("%d in flight, full %v", g.r.InFlight(), g.r.Full())
+			}
+			goOn <- true
+			g.await(left)
+			noError(t, errs)
+			g.want(2*togetherMin, 1, 0, 1, 0)
+		})
+	}
+}
+
 // TestSyncfsOfAnotherVolume: a file that lies elsewhere has an fsync of its own.
 func TestSyncfsOfAnotherVolume(t *testing.T) {
-	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return nil })
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return nil })
 	g.files[3].together = false
 	noError(t, g.sync(g.files))
 	g.want(1, 1, 2*togetherMin-1, 0, 0)
@@ -142,16 +166,37 @@ func TestSyncfsOfAnotherVolume(t *testing.T) {
 
 // TestSyncfsFails: each file is asked by itself then, and from then on.
 func TestSyncfsFails(t *testing.T) {
-	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return unix.EIO })
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return unix.EIO })
 	noError(t, g.sync(g.files))
 	g.want(2*togetherMin, 1, 0, 1, 0)
 	noError(t, g.sync(g.files))
 	g.want(4*togetherMin, 1, 0, 1, 0)
 }
 
+// TestSyncfsFailsForThoseThatWait: the error has been told once. They must not ask the
+// same descriptor again.
+func TestSyncfsFailsForThoseThatWait(t *testing.T) {
+	begun, goOn := make(chan bool), make(chan error)
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { begun <- true; return <-goOn })
+	first, left1 := g.push(g.files[:togetherMin])
+	<-begun
+	second, left2 := g.push(g.files[togetherMin:])
+	goOn <- unix.EIO
+	go func() { // a second call would hang otherwise, and the test with it
+		if <-begun {
+			goOn <- nil
+		}
+	}()
+	g.await(left1)
+	g.await(left2)
+	close(begun)
+	noError(t, append(first, second...))
+	g.want(2*togetherMin, 1, 0, 1, 0)
+}
+
 // TestFsyncBehindSyncfsFails: it was one file's, and that one is poisoned.
 func TestFsyncBehindSyncfsFails(t *testing.T) {
-	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { return nil })
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return nil })
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 		t.Fatal(err)
@@ -164,13 +209,13 @@ func TestFsyncBehindSyncfsFails(t *testing.T) {
 		t.Errorf("the file whose fsync failed: %v", errs[0])
 	}
 	noError(t, errs[1:])
-	g.want(2*togetherMin-1, 1, 1, 1, 0)
+	g.want(2*togetherMin-1, 1, 0, 1, 0)
 }
 
 // TestSyncfsOneAtATime: what comes while one runs waits for the next, few do not wait.
 func TestSyncfsOneAtATime(t *testing.T) {
 	begun, goOn := make(chan bool), make(chan bool)
-	g := newTogetherRig(t, EngineAuto, func(*togetherRig) error { begun <- true; <-goOn; return nil })
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { begun <- true; <-goOn; return nil })
 	first, left1 := g.push(g.files[:togetherMin])
 	<-begun
 	second, left2 := g.push(g.files[togetherMin:])
@@ -192,30 +237,49 @@ func TestSyncfsOneAtATime(t *testing.T) {
 }
 
 // TestSyncfsRests: after one that wrote much of what others had made dirty, and longer
-// after the next.
+// after the next; what the ring itself writes meanwhile changes nothing.
 func TestSyncfsRests(t *testing.T) {
 	wrote, more := 0, foreignMax
-	g := newTogetherRig(t, EngineAuto, func(g *togetherRig) error { wrote += more; g.wrote(wrote); return nil })
+	g := newTogetherRig(t, Config{}, func(g *togetherRig) error { wrote += more; g.wrote(wrote); return nil })
 	noError(t, g.sync(g.files))
 	g.want(0, 1, 2*togetherMin, 0, 0)
 	more = 2 * foreignMax
 	for i := range int64(10) {
 		noError(t, g.sync(g.files))
 		g.want(i*2*togetherMin, 2+i, (2+i)*2*togetherMin, 0, 1+i)
-		if rest := time.Until(g.r.together.until); rest > min(restFirst<<i, restMost) || rest < min(restFirst<<i, restMost)/2 && i > 5 {
-			t.Errorf("rests for %v after %d", rest, i+1)
+		if rest, want := g.r.together.rest, min(restFirst<<i, restMost); rest != want {
+			t.Errorf("rests for %v after %d, want %v", rest, i+1, want)
 		}
 		g.r.together.until = time.Now().Add(time.Hour)
+		g.r.together.own += 100 * foreignMax
 		noError(t, g.sync(g.files))
 		g.r.together.until = time.Time{}
 	}
 	more = 0
 	noError(t, g.sync(g.files))
-	more = 2 * foreignMax
-	noError(t, g.sync(g.files))
-	if rest := time.Until(g.r.together.until); rest > restFirst {
-		t.Errorf("rests for %v after a good one", rest)
+	if g.r.together.rest != 0 || g.r.together.alone() {
+		t.Error("rests after a good one")
 	}
+}
+
+// TestSyncfsIsSkipped: where so much is dirty that it would take long.
+func TestSyncfsIsSkipped(t *testing.T) {
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return nil })
+	g.dirty = dirtyMost + 1
+	noError(t, g.sync(g.files))
+	g.want(2*togetherMin, 0, 0, 0, 1)
+	g.r.together.until = time.Now().Add(time.Hour)
+	g.dirty = 0
+	noError(t, g.sync(g.files))
+	g.want(4*togetherMin, 0, 0, 0, 1)
+}
+
+// TestSlowSyncfs: it is the last one for a while.
+func TestSlowSyncfs(t *testing.T) {
+	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return nil })
+	g.r.together.slow = 0
+	noError(t, g.sync(g.files))
+	g.want(0, 1, 2*togetherMin, 0, 1)
 }
 
 // TestSyncfsForReal: on a file system that can. Where it cannot, there is none.
@@ -229,7 +293,7 @@ func TestSyncfsForReal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := r.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, true)
+	f, err := r.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,18 +304,22 @@ func TestSyncfsForReal(t *testing.T) {
 	}()
 	v := &r.together.vol
 	known := fs.Type == unix.EXT4_SUPER_MAGIC || fs.Type == unix.XFS_SUPER_MAGIC
-	if v.fd < 0 || !f.together {
-		if known && kernelAtLeast(5, 8) {
-			t.Logf("no counters of the disk below file system %#x", fs.Type)
-		}
+	if v.dir == nil {
 		if f.together {
 			t.Error("a file of a volume that cannot is to be synced with others")
 		}
-		return
+		t.Skipf("file system %#x, or this kernel, cannot, or does not count what its disk writes", fs.Type)
+	}
+	if !f.together {
+		t.Error("a file of the volume is not to be synced with others")
 	}
 	if !known {
 		t.Errorf("file system %#x is not known to do it", fs.Type)
 	}
+	if dirty, err := v.dirty(); err != nil || dirty < 0 {
+		t.Errorf("%d bytes are dirty, %v", dirty, err)
+	}
+	v.dirty = func() (int64, error) { return 0, nil } // whatever else the machine does
 	before, err := v.written()
 	if err != nil {
 		t.Fatal(err)
@@ -260,8 +328,8 @@ func TestSyncfsForReal(t *testing.T) {
 	if _, err := unix.Pwrite(f.fd, mapped(t, size), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.sync(size); err != nil {
-		t.Fatal(err)
+	if skipped, _, err := v.sync(size); err != nil || skipped {
+		t.Fatalf("skipped %v, %v", skipped, err)
 	}
 	if after, err := v.written(); err != nil || after-before < size {
 		t.Errorf("the disk got %d bytes of %d, %v", after-before, size, err)

@@ -31,7 +31,7 @@ type uring struct {
 	head      uint32 // completions taken
 	slots     []*Op
 	unused    []int32
-	backlog   opList // operations the submission ring had no room for
+	backlog   opList // operations the submission ring had no room for, or no slot was left for
 	cancelled bool   // the backlog is to be given back
 
 	table [bufferSlots]bool // which extents are registered
@@ -102,12 +102,16 @@ func (u *uring) fsync(op *Op) {
 }
 
 func (u *uring) start(op *Op) {
-	if !u.backlog.empty() || !u.room(op.state.entries()) {
+	if !u.backlog.empty() || !u.takes(op) {
 		u.backlog.add(op)
 		return
 	}
 	u.fill(op)
 }
+
+// takes says whether there is a slot for op and room in the ring. Slots are short where
+// fsyncs come that were to be done together.
+func (u *uring) takes(op *Op) bool { return len(u.unused) > 0 && u.room(op.state.entries()) }
 
 // entries is how many submission entries, and completions, op needs now.
 func (st *opState) entries() uint32 {
@@ -188,7 +192,7 @@ func (u *uring) entry() *sqe {
 }
 
 func (u *uring) submit() error {
-	for !u.backlog.empty() && u.room(u.backlog.head.state.entries()) {
+	for !u.backlog.empty() && u.takes(u.backlog.head) {
 		u.fill(u.backlog.take())
 	}
 	return u.flush()

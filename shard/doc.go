@@ -12,8 +12,9 @@
 //
 // A turn is one stay on the loop: an event, a drained mailbox, a timer. At its
 // end the shard runs hooks, publishes moved partitions and wakes their waiters,
-// writes what connections queued, closes what was closed, and hands the ring
-// its round. So ten responses written in one turn are one system call.
+// closes what was closed, hands the ring its round, and does so again while that
+// brings more. Then it writes what connections queued: ten responses of one turn
+// are one system call, and nobody is asked before everybody is answered.
 //
 // Read Group (start, stop), Shard (the loop), Conn with Protocol (bytes), then
 // Partition. What reaches under gnet is in undergnet.go and nowhere else.

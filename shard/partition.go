@@ -172,7 +172,7 @@ func (ps *partitions) settle() {
 // ringFull: a log kicked now would only ask to be kicked again; the ring's
 // completions bring the turn in which it can be.
 func (ps *partitions) ringFull() bool {
-	return ps.shard.ring.InFlight() >= ps.shard.ring.Depth()
+	return ps.shard.ring.Full()
 }
 
 func (ps *partitions) unsettled() bool {

@@ -187,16 +187,15 @@ func (s *Shard) endTurn() {
 			s.stats.Messages += uint64(posted)
 		}
 		s.settle()
+		s.submit()
 		if s.ring != nil {
-			if err := s.ring.Submit(); err != nil {
-				s.group.fail(fmt.Errorf("shard %d: submit to the storage ring: %w", s.id, err))
-			}
 			ran += s.ring.Reap()
 		}
 		ran += s.backlog.run(s.Unwritten())
 		more = ran+posted > 0 || atLimit || s.pending()
 	}
 	s.output()
+	s.submit() // what readers whose output went out have asked for
 	more = more || s.unsettled()
 	if s.halted != nil {
 		s.halt()
@@ -210,7 +209,17 @@ func (s *Shard) endTurn() {
 	s.timers.arm()
 }
 
-// settle runs, in order: resumed reads, hooks, partitions.
+// submit hands the ring its round.
+func (s *Shard) submit() {
+	if s.ring == nil {
+		return
+	}
+	if err := s.ring.Submit(); err != nil {
+		s.group.fail(fmt.Errorf("shard %d: submit to the storage ring: %w", s.id, err))
+	}
+}
+
+// settle runs, in order: resumed reads, hooks, partitions, closes.
 func (s *Shard) settle() {
 	for i := 0; i < len(s.toRead); i++ {
 		s.toRead[i].readResumed()
@@ -222,10 +231,17 @@ func (s *Shard) settle() {
 	}
 	s.atTurnEnd = s.atTurnEnd[:0]
 	s.partitions.settle()
+	s.closeClosing()
 }
 
-// output writes what the turn has to say, and then closes what it closed. It comes behind
-// all rounds, so that a record which has just come is on its way to its readers before
+func (s *Shard) closeClosing() {
+	for i := 0; i < len(s.toClose); i++ {
+		s.toClose[i].closeNow()
+	}
+	s.toClose = clearList(s.toClose)
+}
+
+// output writes what the turn has to say. It comes behind all rounds, so that a record which has just come is on its way to its readers before
 // the source is asked for the next one: asking wakes the source up, and where it runs on
 // the same machine it would run beside them.
 func (s *Shard) output() {
@@ -237,19 +253,16 @@ func (s *Shard) output() {
 		s.toAsk[i].flush()
 	}
 	s.toAsk = clearList(s.toAsk)
-	for i := 0; i < len(s.toClose); i++ {
-		s.toClose[i].closeNow()
-	}
-	s.toClose = clearList(s.toClose)
+	s.closeClosing() // what could not be written
 }
 
 // pending says whether settle has something to do, unsettled whether anything has.
 func (s *Shard) pending() bool {
-	return len(s.toRead)+len(s.atTurnEnd) > 0 || s.partitions.unsettled()
+	return len(s.toRead)+len(s.atTurnEnd)+len(s.toClose) > 0 || s.partitions.unsettled()
 }
 
 func (s *Shard) unsettled() bool {
-	return s.pending() || len(s.toAnswer)+len(s.toAsk)+len(s.toClose) > 0
+	return s.pending() || len(s.toAnswer)+len(s.toAsk) > 0
 }
 
 func clearList(l []*Conn) []*Conn {

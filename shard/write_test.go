@@ -226,3 +226,23 @@ func TestAnswersGoBeforeQuestions(t *testing.T) {
 		t.Errorf("%s, then %s", first, then)
 	}
 }
+
+// TestCloseDoesNotWaitForTheTurn: what comes behind a close, a later round of the same
+// turn included, finds the connection gone. Stopping relies on it: connections, then logs.
+func TestCloseDoesNotWaitForTheTurn(t *testing.T) {
+	accepted, closed := make(chan *Conn, 1), false
+	g := startGroup(t, Config{Shards: 1}, func(c *Conn) Protocol {
+		accepted <- c
+		return &spy{t: t, closed: func(error) { closed = true }}
+	})
+	dialTest(t, g)
+	c := receive(t, "the client", accepted)
+	before := make(chan bool, 1)
+	onLoop(t, g.Shard(0), func() {
+		c.Close(nil)
+		g.Shard(0).deliver(func() { before <- closed })
+	})
+	if !receive(t, "the next round", before) {
+		t.Error("the connection was still there")
+	}
+}
