@@ -17,7 +17,7 @@ type Config struct {
 	// Engine is auto (default; io_uring where the kernel lets us), io_uring
 	// (New fails without it) or pwrite.
 	Engine string
-	// Depth is the most operations in flight; Push gives ErrFull beyond it.
+	// Depth is the most operations in flight; Push gives ErrFull beyond it (see Ring.Full).
 	// 1..32768, default 1024.
 	Depth int
 	// Workers is the number of goroutines of the pwrite engine that may sit

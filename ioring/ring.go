@@ -86,8 +86,9 @@ func (r *Ring) InFlight() int { return r.inFlight }
 func (r *Ring) Depth() int { return r.cfg.Depth }
 
 // Full says whether Push would refuse: Config.Depth operations are in flight. Fsyncs that
-// are done together do not count. There is one for each file at most, and while a whole
-// shard flushes, others want to read and write.
+// wait for Submit or are done together do not count. There is one for each file at most,
+// and while a whole shard flushes, others want to read and write. Where each is done by
+// itself after all, they do, and the ring is full until few enough are left.
 func (r *Ring) Full() bool { return r.inFlight-r.together.count() >= r.cfg.Depth }
 
 // Register tells the ring of an extent of slabs, so that operations on it

@@ -17,9 +17,8 @@ import (
 //
 //   - bytes, inodes, extents: syncfs writes what was dirty when it began, of all files,
 //     and waits for it;
-//   - the disk's cache: ext4 without a journal empties it before it writes inodes, XFS not
-//     at all where its log is clean. The fdatasync of one of the files, behind it, empties
-//     it in either case;
+//   - the disk's cache: XFS leaves it alone where its log is clean. The fdatasync of one
+//     of the files, behind it, empties it in any case;
 //   - errors: syncfs reports a write-back that failed, of any file of the file system,
 //     once for each descriptor. Ours is older than every file of the ring, and after the
 //     first error it is never used again, not even for those that wait: which file lost
@@ -36,15 +35,16 @@ const (
 	restMost     = time.Minute
 )
 
-// together is the fsyncs of a ring that one syncfs may do. Owner only, but for the last.
+// together is the fsyncs of a ring that one syncfs may do. Owner only, but for vol and
+// the last two.
 type together struct {
 	vol   volume
 	slow  time.Duration // togetherSlow; tests have none that is slow
 	fresh []*Op         // since the last Submit
 	held  []*Op         // many; they wait for the syncfs that runs
-	runs  []*Op         // it does these
+	runs  []*Op         // it does these, and then those that are still to be reported
 	spare []*Op         // empty
-	own   int64         // bytes written since the last one began, or a rest ended
+	own   int64         // bytes written since the last one began, or in a rest the last fsync
 	off   bool          // after an error, for good
 	until time.Time     // of a rest
 	rest  time.Duration
@@ -89,10 +89,9 @@ func (r *Ring) startFsyncs() {
 		return
 	}
 	if len(t.held) > 0 {
-		t.runs, t.held, t.spare = t.held, t.spare, nil
-		own := t.own
-		t.own = 0
-		t.running.Go(func() { r.syncTogether(t.runs, own) })
+		ops, own := t.held, t.own
+		t.runs, t.held, t.spare, t.own = ops, t.spare, nil, 0
+		t.running.Go(func() { r.syncTogether(ops, own) })
 	}
 }
 
@@ -129,10 +128,8 @@ func (r *Ring) reapTogether() (again bool) {
 	if o == nil {
 		return false
 	}
-	ops := t.runs
-	t.runs = nil
 	r.judge(o)
-	done := ops
+	ops, done := t.runs, t.runs
 	switch {
 	case o.first != nil: // the first file has been asked
 		done = ops[:1]
@@ -141,8 +138,10 @@ func (r *Ring) reapTogether() (again bool) {
 	default:
 		r.count.SyncfsFiles += int64(len(ops))
 	}
+	t.runs = done
 	r.fsyncEach(ops[len(done):])
-	for _, op := range done {
+	for i, op := range done {
+		t.runs = done[i+1:] // a Done may push
 		op.state.fsyncOnly, op.state.fsyncErr = true, errnoOfError(o.first)
 		r.report(op)
 	}

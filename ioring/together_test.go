@@ -1,6 +1,7 @@
 package ioring
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"umbra/ioring/disktest"
 )
 
 // togetherRig is a ring whose files lie on a volume of the test's own: call is its
@@ -194,6 +197,21 @@ func TestSyncfsFailsForThoseThatWait(t *testing.T) {
 	g.want(2*togetherMin, 1, 0, 1, 0)
 }
 
+// TestSyncfsRestsForThoseThatWait: it did what it was to do, but wrote too much, or left
+// it because there was too much. The others do not make it worse.
+func TestSyncfsRestsForThoseThatWait(t *testing.T) {
+	begun, goOn := make(chan bool), make(chan int)
+	g := newTogetherRig(t, Config{}, func(g *togetherRig) error { begun <- true; g.wrote(<-goOn); return nil })
+	_, left1 := g.push(g.files[:togetherMin])
+	<-begun
+	_, left2 := g.push(g.files[togetherMin:])
+	goOn <- 2 * foreignMax
+	g.await(left1)
+	g.r.together.until = time.Now().Add(time.Hour)
+	g.await(left2)
+	g.want(togetherMin, 1, togetherMin, 0, 1)
+}
+
 // TestFsyncBehindSyncfsFails: it was one file's, and that one is poisoned.
 func TestFsyncBehindSyncfsFails(t *testing.T) {
 	g := newTogetherRig(t, Config{}, func(*togetherRig) error { return nil })
@@ -282,57 +300,105 @@ func TestSlowSyncfs(t *testing.T) {
 	g.want(0, 1, 2*togetherMin, 0, 1)
 }
 
-// TestSyncfsForReal: on a file system that can. Where it cannot, there is none.
-func TestSyncfsForReal(t *testing.T) {
-	var fs unix.Statfs_t
-	dir := t.TempDir()
-	if err := unix.Statfs(dir, &fs); err != nil {
-		t.Fatal(err)
+// realRig is a ring with many files on a real file system that
+// can do it; starve takes away what its disk promised.
+func realRig(t *testing.T) (g *togetherRig, starve func() func()) {
+	t.Helper()
+	if !kernelAtLeast(5, 17) {
+		t.Skip("this kernel does not tell enough")
 	}
+	dir, starve := disktest.Lying(t, true)
 	r, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := r.OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, false)
-	if err != nil {
-		t.Fatal(err)
+	g = &togetherRig{t: t, r: r}
+	r.together.slow = time.Hour
+	for i := range togetherMin {
+		f, err := r.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_RDWR|os.O_CREATE, 0o600, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.files = append(g.files, f)
 	}
-	defer func() {
-		if err := errors.Join(f.Close(), r.Close()); err != nil {
+	if r.together.vol.dir == nil || !g.files[0].together {
+		t.Fatal("an ext4 with a journal is not trusted")
+	}
+	r.together.vol.dirty = func() (int64, error) { return 0, nil } // whatever else the machine does
+	t.Cleanup(func() {
+		for _, f := range g.files {
+			_ = f.Close()
+		}
+		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	v := &r.together.vol
-	known := fs.Type == unix.EXT4_SUPER_MAGIC || fs.Type == unix.XFS_SUPER_MAGIC
-	if v.dir == nil {
-		if f.together {
-			t.Error("a file of a volume that cannot is to be synced with others")
+	})
+	return g, starve
+}
+
+// fill writes each file through the page cache.
+func (g *togetherRig) fill(content []byte) {
+	g.t.Helper()
+	for _, f := range g.files {
+		if _, err := unix.Pwrite(f.fd, content, 0); err != nil {
+			g.t.Fatal(err)
 		}
-		t.Skipf("file system %#x, or this kernel, cannot, or does not count what its disk writes", fs.Type)
 	}
-	if !f.together {
-		t.Error("a file of the volume is not to be synced with others")
-	}
-	if !known {
-		t.Errorf("file system %#x is not known to do it", fs.Type)
-	}
-	if dirty, err := v.dirty(); err != nil || dirty < 0 {
-		t.Errorf("%d bytes are dirty, %v", dirty, err)
-	}
-	v.dirty = func() (int64, error) { return 0, nil } // whatever else the machine does
-	before, err := v.written()
+}
+
+// TestSyncfsForReal: the bytes get to the disk.
+func TestSyncfsForReal(t *testing.T) {
+	const size = 64 << 10
+	g, _ := realRig(t)
+	before, err := g.r.together.vol.written()
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.fill(bytes.Repeat([]byte("umbra"), size/5))
+	noError(t, g.sync(g.files))
+	g.want(0, 1, togetherMin, 0, 0)
+	if after, err := g.r.together.vol.written(); err != nil || after-before < togetherMin*(size/5*5) {
+		t.Errorf("the disk got %d bytes, %v", after-before, err)
+	}
+	if dirty, err := dirtyBytes(); err != nil || dirty < 0 {
+		t.Errorf("%d bytes are dirty, %v", dirty, err)
+	}
+}
+
+// TestSyncfsOfALyingDisk: no file is called durable that is not. What the page cache holds
+// of the others is taken away before a look at the disk.
+func TestSyncfsOfALyingDisk(t *testing.T) {
 	const size = 1 << 20
-	if _, err := unix.Pwrite(f.fd, mapped(t, size), 0); err != nil {
-		t.Fatal(err)
+	g, starve := realRig(t)
+	content := bytes.Repeat([]byte("umbra"), size/5)
+	g.fill(content)
+	feed := starve()
+	errs := g.sync(g.files)
+	feed()
+	if g.r.Stats().SyncfsFailed != 1 || errors.Join(errs...) == nil {
+		t.Errorf("%+v: %v", g.r.Stats(), errs)
 	}
-	if skipped, _, err := v.sync(size); err != nil || skipped {
-		t.Fatalf("skipped %v, %v", skipped, err)
+	got := make([]byte, len(content))
+	for i, err := range errs {
+		if err != nil {
+			continue
+		}
+		f := g.files[i]
+		_ = unix.Fadvise(f.fd, 0, 0, unix.FADV_DONTNEED)
+		if _, err := unix.Pread(f.fd, got, 0); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("file %d is called durable, and the disk has something else (%v)", i, err)
+		}
 	}
-	if after, err := v.written(); err != nil || after-before < size {
-		t.Errorf("the disk got %d bytes of %d, %v", after-before, size, err)
+}
+
+// TestUntrustedVolume: a file system whose syncfs does not tell all has none.
+func TestUntrustedVolume(t *testing.T) {
+	dir, _ := disktest.Lying(t, false)
+	var v volume
+	v.look(filepath.Join(dir, "log"))
+	defer v.close()
+	if v.dir != nil {
+		t.Error("an ext4 without a journal is trusted")
 	}
 }
 

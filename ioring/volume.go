@@ -17,6 +17,7 @@ import (
 // again and again costs one write in half a minute then, and one a syncfs here.
 const (
 	foreignMax = 8 << 20   // bytes that a syncfs may write beside the ring's own
+	ownMost    = 64 << 20  // bytes of the ring's own; nothing leaves more unsynced
 	dirtyMost  = 256 << 20 // bytes that may be dirty on the machine; more could hold it up for seconds
 )
 
@@ -37,23 +38,87 @@ type volume struct {
 // look finds out about the file system of path, which is the ring's first file and not
 // open yet. Later calls do nothing.
 func (v *volume) look(path string) {
+	if !v.unknown() {
+		return
+	}
+	dir, err := os.Open(filepath.Dir(path)) // not under the lock: the disk may hang
+	if err != nil {
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.looked {
-		return
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return // nor can the file be opened, then
+	if v.looked || v.learn(dir) != nil {
+		_ = dir.Close()
 	}
 	v.looked = true
-	dev, disk, err := diskBelow(dir)
+}
+
+func (v *volume) unknown() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !v.looked
+}
+
+// learn takes dir when its file system can do what together needs.
+func (v *volume) learn(dir *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return err
+	}
+	device := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	if err := trusted(dir, device); err != nil {
+		return err
+	}
+	disk, err := os.Open(filepath.Join(device, "stat"))
 	if err != nil {
-		_ = dir.Close()
-		return
+		return err
 	}
 	v.disk, v.dirty, v.call = disk, dirtyBytes, unix.Syncfs
-	v.dir, v.dev = dir, dev
+	if _, err := v.dirty(); err != nil {
+		return errors.Join(err, disk.Close())
+	}
+	if _, err := v.written(); err != nil {
+		return errors.Join(err, disk.Close())
+	}
+	v.dir, v.dev = dir, st.Dev
+	return nil
+}
+
+// trusted says why syncfs does not tell all there is to tell. Before Linux 5.17 it keeps
+// to itself what the file system's own half came to. ext4 without a journal, and ext2,
+// leave inodes to the block device, whose error goes to whoever asks first and not to
+// each of the files.
+func trusted(dir *os.File, device string) error {
+	if !kernelAtLeast(5, 17) {
+		return errors.New("the kernel is older than 5.17")
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(dir.Fd()), &fs); err != nil {
+		return err
+	}
+	switch fs.Type {
+	case unix.XFS_SUPER_MAGIC:
+		return nil
+	case unix.EXT4_SUPER_MAGIC:
+		return journaled(device)
+	}
+	return fmt.Errorf("file system %#x is not known", fs.Type)
+}
+
+// journaled asks ext4 for the task of its journal.
+func journaled(device string) error {
+	path, err := filepath.EvalSymlinks(device)
+	if err != nil {
+		return err
+	}
+	task, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(path), "journal_task"))
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(task, []byte("<none>")) {
+		return errors.New("ext4 has no journal here")
+	}
+	return nil
 }
 
 // holds says whether an open file lies on the volume, and the volume can sync many.
@@ -64,28 +129,12 @@ func (v *volume) holds(fd int) bool {
 	return v.dir != nil && unix.Fstat(fd, &st) == nil && st.Dev == v.dev && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
-// diskBelow finds the device of a directory and the counters of its disk. An error where
-// the kernel or the file system is none whose syncfs is known to do what together needs:
-// before Linux 5.17 it does not say what the file system's own half of it came to.
-func diskBelow(dir *os.File) (dev uint64, disk *os.File, err error) {
-	var fs unix.Statfs_t
-	var st unix.Stat_t
-	if err := errors.Join(unix.Fstatfs(int(dir.Fd()), &fs), unix.Fstat(int(dir.Fd()), &st)); err != nil {
-		return 0, nil, err
-	}
-	if !kernelAtLeast(5, 17) || fs.Type != unix.EXT4_SUPER_MAGIC && fs.Type != unix.XFS_SUPER_MAGIC {
-		return 0, nil, unix.EOPNOTSUPP
-	}
-	disk, err = os.Open(fmt.Sprintf("/sys/dev/block/%d:%d/stat", unix.Major(st.Dev), unix.Minor(st.Dev)))
-	return st.Dev, disk, err
-}
-
 // sync writes all that is dirty, of which own bytes are the ring's. It is skipped where
 // there is too much, and says whether there was much besides. The disk's cache may still
 // hold some of it.
 func (v *volume) sync(own int64) (skipped, foreign bool, err error) {
 	dirty, err := v.dirty()
-	if err != nil || dirty > own+dirtyMost {
+	if err != nil || dirty > dirtyMost {
 		return true, false, err
 	}
 	before, err := v.written()
@@ -96,7 +145,7 @@ func (v *volume) sync(own int64) (skipped, foreign bool, err error) {
 		return false, false, err
 	}
 	after, err := v.written()
-	return false, after-before > own+foreignMax, err
+	return false, after-before > min(own, ownMost)+foreignMax, err
 }
 
 // written is how many bytes the disk has been given since the machine started: the
@@ -115,18 +164,22 @@ func (v *volume) written() (int64, error) {
 	return sectors * 512, err
 }
 
-// dirtyBytes is what waits to be written, on the whole machine.
+// dirtyBytes is what waits to be written, or is being written, on the whole machine.
 func dirtyBytes() (int64, error) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := bytes.Cut(b, []byte("\nDirty:"))
-	var kib int64
-	if _, err := fmt.Sscan(string(rest[:min(len(rest), 32)]), &kib); err != nil {
-		return 0, fmt.Errorf("/proc/meminfo does not say what is dirty: %w", err)
+	sum := int64(0)
+	for _, name := range []string{"\nDirty:", "\nWriteback:"} {
+		_, rest, _ := bytes.Cut(b, []byte(name))
+		var kib int64
+		if _, err := fmt.Sscan(string(rest[:min(len(rest), 32)]), &kib); err != nil {
+			return 0, fmt.Errorf("/proc/meminfo has no number at %q: %w", name, err)
+		}
+		sum += kib << 10
 	}
-	return kib << 10, nil
+	return sum, nil
 }
 
 func (v *volume) close() {

@@ -41,7 +41,7 @@ type Conn struct {
 
 	// State.
 	paused    bool
-	closing   bool // Close was called; closeNow comes at the turn's end
+	closing   bool // Close was called; closeNow comes at the end of this round of the turn
 	closed    bool
 	closeErr  error
 	inRead    bool // Received is running, or about to

@@ -116,7 +116,7 @@ func storageFamilies() []Family {
 		f(Counter, "umbra_fsyncs_shared_total", "Operations made durable by a flush that another one asked for.", "dir"),
 		f(Counter, "umbra_storage_syncfs_total", "Flushes of the whole file system, each for the many files that wanted one at once.", "dir"),
 		f(Counter, "umbra_storage_syncfs_files_total", "Files that they flushed.", "dir"),
-		f(Counter, "umbra_storage_syncfs_rests_total", "Times that one took more than 100 ms, or wrote or would have written much that is not umbra's; files are then flushed one by one for a while, a minute at most.", "dir"),
+		f(Counter, "umbra_storage_syncfs_rests_total", "Times that one took more than 100 ms, or wrote or would have written much that is not the shard's; files are then flushed one by one for a while, a minute at most.", "dir"),
 		f(Counter, "umbra_storage_syncfs_failed_total", "Of the flushes, the ones with an error; files are then flushed one by one until a restart.", "dir"),
 		f(Counter, "umbra_storage_operations_total", "Reads, writes and flushes done.", "dir"),
 		f(Counter, "umbra_storage_operations_failed_total", "Reads, writes and flushes that ended with an error.", "dir"),
