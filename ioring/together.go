@@ -64,7 +64,7 @@ type outcome struct {
 // count is how many operations the engine does not have.
 func (t *together) count() int { return len(t.fresh) + len(t.held) + len(t.runs) }
 
-// alone says whether files are flushed one by one for now.
+// alone says whether files are flushed one by one: after an error, and in a rest.
 func (t *together) alone() bool { return t.off || time.Now().Before(t.until) }
 
 // startFsyncs sends what wants an fsync since the last Submit: one by one, or together.

@@ -47,7 +47,7 @@ func (v *volume) look(path string) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.looked || v.learn(dir) != nil {
+	if v.looked || !v.learn(dir) {
 		_ = dir.Close()
 	}
 	v.looked = true
@@ -60,65 +60,50 @@ func (v *volume) unknown() bool {
 }
 
 // learn takes dir when its file system can do what together needs.
-func (v *volume) learn(dir *os.File) error {
+func (v *volume) learn(dir *os.File) bool {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
-		return err
+	if unix.Fstat(int(dir.Fd()), &st) != nil {
+		return false
 	}
 	device := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	if err := trusted(dir, device); err != nil {
-		return err
+	if !trusted(dir, device) {
+		return false
 	}
 	disk, err := os.Open(filepath.Join(device, "stat"))
 	if err != nil {
-		return err
+		return false
 	}
 	v.disk, v.dirty, v.call = disk, dirtyBytes, unix.Syncfs
-	if _, err := v.dirty(); err != nil {
-		return errors.Join(err, disk.Close())
-	}
-	if _, err := v.written(); err != nil {
-		return errors.Join(err, disk.Close())
+	_, errDirty := v.dirty()
+	_, errWritten := v.written()
+	if errDirty != nil || errWritten != nil {
+		_ = disk.Close()
+		return false
 	}
 	v.dir, v.dev = dir, st.Dev
-	return nil
+	return true
 }
 
-// trusted says why syncfs does not tell all there is to tell. Before Linux 5.17 it keeps
-// to itself what the file system's own half came to. ext4 without a journal, and ext2,
-// leave inodes to the block device, whose error goes to whoever asks first and not to
-// each of the files.
-func trusted(dir *os.File, device string) error {
-	if !kernelAtLeast(5, 17) {
-		return errors.New("the kernel is older than 5.17")
-	}
+// trusted says whether syncfs tells all there is to tell. Before Linux 5.17 it keeps to
+// itself what the file system's own half came to. ext4 without a journal, and ext2, leave
+// inodes to the block device, whose error goes to whoever asks first and not to each of
+// the files.
+func trusted(dir *os.File, device string) bool {
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(dir.Fd()), &fs); err != nil {
-		return err
+	if !kernelAtLeast(5, 17) || unix.Fstatfs(int(dir.Fd()), &fs) != nil {
+		return false
 	}
-	switch fs.Type {
-	case unix.XFS_SUPER_MAGIC:
-		return nil
-	case unix.EXT4_SUPER_MAGIC:
-		return journaled(device)
-	}
-	return fmt.Errorf("file system %#x is not known", fs.Type)
+	return fs.Type == unix.XFS_SUPER_MAGIC || fs.Type == unix.EXT4_SUPER_MAGIC && journaled(device)
 }
 
 // journaled asks ext4 for the task of its journal.
-func journaled(device string) error {
+func journaled(device string) bool {
 	path, err := filepath.EvalSymlinks(device)
 	if err != nil {
-		return err
+		return false
 	}
 	task, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(path), "journal_task"))
-	if err != nil {
-		return err
-	}
-	if bytes.HasPrefix(task, []byte("<none>")) {
-		return errors.New("ext4 has no journal here")
-	}
-	return nil
+	return err == nil && !bytes.HasPrefix(task, []byte("<none>"))
 }
 
 // holds says whether an open file lies on the volume, and the volume can sync many.

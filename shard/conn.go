@@ -130,7 +130,7 @@ func (c *Conn) Resume() {
 	}
 }
 
-// Close ends the connection at the end of this turn: no bytes are read after
+// Close ends the connection in this turn, at the end of its round: no bytes are read after
 // it, what can be written without waiting still is when err is nil, then
 // Protocol.Closed(err) is called and the descriptor closes.
 func (c *Conn) Close(err error) {
@@ -141,7 +141,7 @@ func (c *Conn) Close(err error) {
 	c.shard.toClose = append(c.shard.toClose, c)
 }
 
-// closeNow is the end of a turn in which Close was called.
+// closeNow is the end of a round of the turn in which Close was called.
 func (c *Conn) closeNow() {
 	if c.closed {
 		return

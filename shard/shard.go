@@ -241,9 +241,10 @@ func (s *Shard) closeClosing() {
 	s.toClose = clearList(s.toClose)
 }
 
-// output writes what the turn has to say. It comes behind all rounds, so that a record which has just come is on its way to its readers before
-// the source is asked for the next one: asking wakes the source up, and where it runs on
-// the same machine it would run beside them.
+// output writes what the turn has to say. It comes behind all rounds, so that a record
+// which has just come is on its way to its readers before the source is asked for the
+// next one: asking wakes the source up, and where it runs on the same machine it would
+// run beside them.
 func (s *Shard) output() {
 	for i := 0; i < len(s.toAnswer); i++ {
 		s.toAnswer[i].flush()
