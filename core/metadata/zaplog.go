@@ -47,6 +47,8 @@ func harmless() []harmlessRecord {
 		{"failed to update cluster version", []string{"etcdserver: request cancelled"},
 			"the member is closed while it writes its version down; the next start writes it. Nothing else cancels that request"},
 		{"aborting cluster version update; server is stopped", nil, "the same, a moment later"},
+		{"failed to publish local member to cluster through raft", []string{"etcdserver: too many requests"},
+			"after more than 5,000 changes in all a start believes to be as many behind until it has applied its first entry; it tries again at once"},
 		{"setting up serving from embedded etcd failed.", closed, "the listener ended because the member is being closed"},
 		{"stopping insecure grpc server due to error", closed, "the same"},
 		{"stopped insecure grpc server due to error", closed, "the same"},

@@ -57,6 +57,43 @@ func TestCleanStartAndStopLogNothing(t *testing.T) {
 	}
 }
 
+// A member whose history is long says nothing of it at its start either: more entries
+// lie before it than etcd takes for being behind (5,000).
+func TestStartWithALongHistory(t *testing.T) {
+	dir := filepath.Join(tempDir(t), "md")
+	s, err := Open(context.Background(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for range 128 { // at once, so that many share an fsync
+		writers.Go(func() {
+			for range 40 {
+				if _, err := s.client.Put(deadline(t), s.keys.prefix+"/test", "x"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var lines logLines
+	if s, err = Open(context.Background(), Options{Dir: dir, Log: lines.logger(slog.LevelInfo)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(lines.String()) {
+		if !slow(line) {
+			t.Errorf("the start says: %s", line)
+		}
+	}
+}
+
 // slow: what etcd says of a machine that is busy with something else, as one that runs
 // tests may be. It is true, and an operator is to see it.
 func slow(line string) bool {
@@ -82,6 +119,8 @@ func TestHarmlessRecordsBecomeDebug(t *testing.T) {
 	f("failed to update storage version", "no space left on device", "ERROR")
 	f("failed to update cluster version", "etcdserver: request cancelled", "DEBUG")
 	f("failed to update cluster version", "etcdserver: request timed out", "ERROR")
+	f("failed to publish local member to cluster through raft", "etcdserver: too many requests", "DEBUG")
+	f("failed to publish local member to cluster through raft", "etcdserver: request timed out", "ERROR")
 	f("aborting cluster version update; server is stopped", "etcdserver: server stopped", "DEBUG")
 	f("simple token is not cryptographically signed", "", "DEBUG")
 	f("31c5b853530b01ba cannot campaign at term 2 since there are still pending configuration changes to apply", "", "DEBUG")
