@@ -30,7 +30,7 @@ import (
 // Where we differ: a partition's last stable offset counts as changed data of
 // an incremental session, too. Followers are served like consumers.
 func handleFetch(r *request) {
-	f := &fetch{r: r, loop: r.loop}
+	f := r.loop.newFetch(r)
 	if !decode(r, &f.m) {
 		return
 	}

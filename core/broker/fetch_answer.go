@@ -7,22 +7,22 @@ import (
 
 // answer ends the fetch with what the last round found.
 func (f *fetch) answer() {
-	resp := kafkaproto.FetchResponse{}
+	resp := f.loop.answerIn()
 	if f.session != nil {
 		resp.SessionID = f.session.id
 	}
-	var sent []*fetchItem
+	sent := make([]*fetchItem, 0, len(f.items))
 	for _, it := range f.items {
 		if it.part != nil && !it.part.changed(&it.found) && f.incremental {
 			continue
 		}
-		f.put(&resp, it)
+		f.put(resp, it)
 		sent = append(sent, it)
 		if it.part != nil && it.found.bytes > 0 {
 			f.session.rotate(it.part)
 		}
 	}
-	f.send(&resp, sent)
+	f.send(resp, sent)
 }
 
 // answerError ends the fetch with an error for all of it.
@@ -35,7 +35,7 @@ func (f *fetch) answerError(err error) {
 func (f *fetch) put(resp *kafkaproto.FetchResponse, it *fetchItem) {
 	n := len(resp.Topics)
 	if n == 0 || resp.Topics[n-1].Topic != it.name || resp.Topics[n-1].TopicID != it.id {
-		resp.Topics = append(resp.Topics, kafkaproto.FetchResponseTopic{Topic: it.name, TopicID: it.id})
+		answerTopic(resp, it.name, it.id)
 		n++
 	}
 	t, d := &resp.Topics[n-1], &it.found
@@ -72,7 +72,7 @@ func (f *fetch) putError(resp *kafkaproto.FetchResponse, p *kafkaproto.FetchResp
 }
 
 // send encodes the head and puts the records between its pieces. It takes the
-// items' spans.
+// items' spans, and the fetch is over.
 func (f *fetch) send(resp *kafkaproto.FetchResponse, sent []*fetchItem) {
 	if f.r.conn.fetching == f {
 		f.r.conn.fetching = nil
@@ -100,4 +100,5 @@ func (f *fetch) send(resp *kafkaproto.FetchResponse, sent []*fetchItem) {
 		it.found.spans = nil
 	}
 	f.r.replySpans(append(spans, buf.Span{Bytes: head[from:]})...)
+	f.recycle()
 }

@@ -26,6 +26,8 @@ type loop struct {
 
 	topics    map[kafkaproto.TopicID]*topicSettings // cache of settings
 	produces  []*produce                            // ended, for their memory
+	fetches   []*fetch                              // answered, for theirs
+	answer    kafkaproto.FetchResponse              // to the fetch that is being answered
 	scratches []*batch.Scratch                      // for batches checked away from the loop
 	unpack    batch.Scratch                         // for batches checked on the loop
 	sessions  sessions

@@ -230,9 +230,3 @@ func (f *fetch) itemsOfRequest() {
 		}
 	}
 }
-
-func (f *fetch) add(name string, id kafkaproto.TopicID, want *kafkaproto.FetchRequestTopicPartition, part *sessionPart) {
-	f.items = append(f.items, &fetchItem{part: part, asked: asked{name: name, id: id, index: want.Partition,
-		offset: want.FetchOffset, maxBytes: max(int(want.PartitionMaxBytes), 0),
-		currentEpoch: want.CurrentLeaderEpoch, lastEpoch: want.LastFetchedEpoch}})
-}
