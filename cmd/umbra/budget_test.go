@@ -37,6 +37,9 @@ func TestDefaultsFitAnyMachine(t *testing.T) {
 		if heap := b.total() - b.term("slabs") - b.term("storage_rings"); b.heapLimit() < heap {
 			t.Errorf("%s shards on %d MiB: the heap may have %d MiB, its terms want %d", machine.cores, machine.memory/mib, b.heapLimit()/mib, heap/mib)
 		}
+		if room := b.term("garbage"); b.ballast() <= 0 || b.ballast() > ballastMax || 2*b.ballast() > room {
+			t.Errorf("%s shards on %d MiB: a ballast of %d bytes, for garbage there are %d", machine.cores, machine.memory/mib, b.ballast(), room)
+		}
 	}
 }
 

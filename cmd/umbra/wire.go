@@ -36,6 +36,7 @@ type daemon struct {
 	log       *observe.Logs
 	began     time.Time
 	budget    budget
+	ballast   []byte     // see budget.ballast; nothing reads it
 	telemetry *telemetry // what operators see; up before anything that takes long
 
 	store   *metadata.Store
@@ -103,6 +104,7 @@ func (d *daemon) reserve(context.Context) error {
 	if err := d.budget.check(); err != nil {
 		return err
 	}
+	d.ballast = make([]byte, d.budget.ballast())
 	if os.Getenv("GOMEMLIMIT") == "" {
 		was := debug.SetMemoryLimit(d.budget.heapLimit())
 		d.onStop(func(context.Context) error { debug.SetMemoryLimit(was); return nil })
