@@ -21,10 +21,11 @@ results=bench/results
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --bytes 2GiB --within 7m --seconds 0 ;; # rpo measures the delays
+    link) echo --grid --bytes 2GiB --within 6m --seconds 0 ;; # rpo measures the delays
     peers) echo --rounds 2 --seconds 8 ;;
     rpo) echo --rounds 2 --kills 8 --hdr "$results/rpo" ;;
-    produce) echo --rounds 2 --seconds 1.5 ;;
+    produce) echo --batch 1 --rounds 4 --seconds 2 --warm 6 ;;
+    consume) echo --warm 6 ;;
     catchup) echo --rounds 2 ;;
     soak) echo --for 90s --journal "$results/soak.jsonl" ;;
   esac

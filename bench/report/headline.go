@@ -29,6 +29,10 @@ func headlines() []headline {
 		}
 		return h
 	}
+	rivals := func(words, p string) headline {
+		const at = "peers/delay/20MBps/"
+		return headline{words, []string{at + "umbra/" + p, at + "mm2_default/" + p, at + "mm2_tuned/" + p, at + "umbra/source_" + p}}
+	}
 	const kept, flushed, interval = "umbra-to-kafka", "umbra-to-kafka-flush", "umbra-interval-to-kafka"
 	return []headline{
 		{"CPU per GiB copied, times a client that discards the same bytes: from Kafka; from memory", []string{"link/kafka/io_uring/base/ratio", "link/synthetic/io_uring/base/ratio"}},
@@ -39,6 +43,8 @@ func headlines() []headline {
 		{"share of 1 Gbit/s over 85 ms that one partition fills: from Kafka; from memory", []string{"link/kafka/io_uring/rtt-85ms/line_filled", "link/synthetic/io_uring/rtt-85ms/line_filled"}},
 		{"MirrorMaker 2, tuned, with its target: CPU per GiB, times umbra's, at records of 1 KiB; 100 B", []string{"peers/1024/mm2_tuned_over_umbra", "peers/100/mm2_tuned_over_umbra"}},
 		{"Kafka's follower fetch: the same", []string{"peers/1024/follower_over_umbra", "peers/100/follower_over_umbra"}},
+		rivals("delay at 20 MB/s: umbra; MirrorMaker 2 as it comes; tuned; the source itself: median", "p50"),
+		rivals("the same, 99th percentile", "p99"),
 		delay("delay beyond Kafka's own at 1; 20; 50 MB/s: median", "kafka", "difference_p50"),
 		delay("the same, 99th percentile", "kafka", "difference_p99"),
 		delay("delay from a source in memory, all of it, at 1; 20; 50 MB/s: median", "synthetic", "delay_p50"),
@@ -52,7 +58,8 @@ func headlines() []headline {
 		local("producing when neither does (storage.fsync = interval): CPU, times Kafka's", "produce", interval, "b1", "cpu_ratio"),
 		local("the same: 99th percentile", "produce", interval, "b1", "p99_ratio"),
 		local("consuming: CPU, times Kafka's, at 1; 16; 256 connections", "consume", kept, "b16", "cpu_ratio"),
-		local("the same: 99th percentile", "consume", kept, "b16", "p99_ratio"),
+		local("reading the end while umbra fsyncs and Kafka does not: 99th percentile", "consume", kept, "b16", "p99_ratio"),
+		local("the same when neither does", "consume", interval, "b16", "p99_ratio"),
 	}
 }
 

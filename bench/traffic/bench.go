@@ -103,16 +103,16 @@ func (out *Report) remark(o Options) {
 		}
 		return false
 	}
-	if o.Bench == Produce {
-		for _, p := range promises() {
-			if ran(p[0]) {
-				r.Say("%s: %s", p[0], p[1])
-			}
+	for _, p := range promises() {
+		if ran(p[0]) {
+			r.Say("%s: %s", p[0], p[1])
 		}
+	}
+	if o.Bench == Produce {
 		r.Say("batches of one producer are sent without idempotence, %d requests under way on a connection in the closed loop", o.Inflight)
 	} else {
 		r.Say("from the start, Kafka finds everything in the page cache and sends it from there; umbra with engine io_uring goes around that cache: but for a hot tail of a few MiB it reads the disk, and it checks the checksum of every batch that comes from there")
-		r.Say("a reader at the end has its partition to itself; both systems show a batch to readers before it is fsynced")
+		r.Say("a reader at the end has its partition to itself; both brokers show a batch before it is fsynced: Kafka and umbra-interval when the page cache has it, umbra when the disk has it, for its producer waits for the fsync that follows")
 	}
 	var d report.Disturbance
 	for _, c := range out.Cells {
