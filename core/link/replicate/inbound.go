@@ -23,6 +23,13 @@ const (
 	// scratchSize bounds what is held of an answer besides records. The
 	// largest single element of a fetch answer is far below it.
 	scratchSize = 128 << 10
+	// headSize is what is received at once where the head of a large chunk is next: what
+	// comes of the records behind it is copied from scratch, so it is to be little. The
+	// heads of one partition take some hundred bytes.
+	headSize = 4 << 10
+	// largeChunk is from which size on one receive more for each chunk costs less than
+	// to copy what a whole scratch takes of it.
+	largeChunk = 64 << 10
 	// bodyMax bounds an answer that is decoded whole.
 	bodyMax = 64 << 10
 )
@@ -49,6 +56,7 @@ type inbound struct {
 	stream      kafkaproto.FetchStream
 	target      *Replicator // whose records arrive; nil: they are thrown away
 	recordsLeft int
+	large       bool        // the last chunk of records was, so the next one is likely to be
 	current     *Replicator // the partition the answer is speaking about, nil when we do not follow it
 }
 
@@ -75,9 +83,18 @@ func (in *inbound) Buffers() (first, then []byte) {
 		if len(room) < in.recordsLeft {
 			return room, nil // what follows belongs behind it, in memory that is reserved then
 		}
-		return room, in.scratch
+		return room, in.heads()
 	}
-	return in.scratch[in.fill:], nil
+	return in.heads(), nil
+}
+
+// heads is where the next heads go, and what comes behind them.
+func (in *inbound) heads() []byte {
+	b := in.scratch[in.fill:]
+	if in.large {
+		b = b[:min(len(b), headSize)]
+	}
+	return b
 }
 
 // Received implements shard.Protocol.
@@ -252,7 +269,7 @@ func (in *inbound) partition() error {
 	in.recordsLeft = h.RecordsLen
 	in.target, in.current = in.f.partitionHead(&in.stream)
 	if in.recordsLeft > 0 {
-		in.stage = records
+		in.stage, in.large = records, in.recordsLeft >= largeChunk
 	}
 	return nil
 }
