@@ -56,7 +56,7 @@ type inbound struct {
 	stream      kafkaproto.FetchStream
 	target      *Replicator // whose records arrive; nil: they are thrown away
 	recordsLeft int
-	large       bool        // the last chunk of records was, so the next one is likely to be
+	large       bool        // the last partition's records were, so the next one's are likely to be
 	current     *Replicator // the partition the answer is speaking about, nil when we do not follow it
 }
 
@@ -71,6 +71,7 @@ func (in *inbound) abandon() {
 // expect says which answer comes next, and how large it may be.
 func (in *inbound) expect(key, version int16, corr int32, limit int) {
 	in.key, in.version, in.corr, in.limit, in.stage = key, version, corr, limit, size
+	in.large = in.large && key == kafkaproto.KeyFetch
 }
 
 // Buffers implements shard.Protocol.
@@ -268,8 +269,9 @@ func (in *inbound) partition() error {
 	h := &in.stream.Partition
 	in.recordsLeft = h.RecordsLen
 	in.target, in.current = in.f.partitionHead(&in.stream)
+	in.large = in.recordsLeft >= largeChunk // behind heads without records come many more
 	if in.recordsLeft > 0 {
-		in.stage, in.large = records, in.recordsLeft >= largeChunk
+		in.stage = records
 	}
 	return nil
 }

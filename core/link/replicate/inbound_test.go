@@ -1,6 +1,10 @@
 package replicate
 
-import "testing"
+import (
+	"testing"
+
+	"umbra/kafkaproto"
+)
 
 // Where a large chunk is expected, its head is received with little behind it, which
 // has to be copied; else with as much as there is.
@@ -18,4 +22,15 @@ func TestHeadsOfLargeChunks(t *testing.T) {
 	f("behind a large one", inbound{stage: stream, large: true}, headSize)
 	f("a head that is larger", inbound{stage: stream, large: true, fill: headSize}, headSize)
 	f("one as large as can be", inbound{stage: stream, large: true, fill: scratchSize - 1}, 1)
+}
+
+// Another answer than a fetch's is received with as much as there is.
+func TestOtherAnswersAreNotLargeChunks(t *testing.T) {
+	in := inbound{large: true, scratch: make([]byte, scratchSize)}
+	if in.expect(kafkaproto.KeyFetch, 12, 1, 1<<20); len(in.heads()) != headSize {
+		t.Errorf("a fetch behind a large chunk receives %d bytes at once", len(in.heads()))
+	}
+	if in.expect(kafkaproto.KeyMetadata, 9, 2, 1<<20); len(in.heads()) != scratchSize {
+		t.Errorf("metadata behind it receive %d", len(in.heads()))
+	}
 }
