@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -223,6 +225,63 @@ func TestSeenStaysSeen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnlyAnswersAreNews: an answer says nothing of partitions that were taken in while it
+// was on its way. They are asked for by the next request, and until that is answered, or if
+// it never is, what is known of them is as old as it was: a lag of 0 as of now would be a lie.
+func TestOnlyAnswersAreNews(t *testing.T) {
+	const partitions = 8 // on both shards
+	s := newStory(t, linktest.Config{Brokers: 1}, nodeSetup{})
+	for _, topic := range []string{"orders", "pay"} {
+		s.src.CreateTopic(topic, partitions)
+		s.fill(topic, partitions, 3)
+	}
+	s.link("orders, pay", func(d *spec.Definition) { d.Options.FetchMaxWait = 20 * time.Second }) // answers wait for records
+	s.same("orders", partitions)
+	s.same("pay", partitions)
+	refuse := func(code kafkaproto.ErrorCode) {
+		for i := range partitions {
+			s.src.Refuse("orders", i, code)
+		}
+	}
+	refuse(kafkaproto.NotLeaderOrFollower)
+	s.fill("pay", partitions, 1) // the answer takes orders out
+	s.eventually("orders is not followed", func() bool { return s.following() == partitions })
+	s.fill("orders", partitions, 3)
+	refuse(kafkaproto.None)
+	s.eventually("orders is followed again", func() bool { return s.following() == 2*partitions })
+	appended := time.Now()
+	honest := func() {
+		t.Helper()
+		topics := s.status().Topics
+		at := slices.IndexFunc(topics, func(x link.TopicStatus) bool { return x.Topic.Name == "orders" })
+		for i, p := range topics[at].Partitions {
+			if high := s.src.Partition("orders", i).High; p.SeenAt.After(appended) && p.SourceHighWatermark < high {
+				t.Fatalf("partition %d: the source's end was %d as of %v, and it had been %d at %v", i, p.SourceHighWatermark, p.SeenAt, high, appended)
+			}
+		}
+	}
+	var answers, held atomic.Int64
+	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(letGo)
+	s.src.Frame(1, func(frame []byte) ([]byte, bool) {
+		if answers.Add(1) > 2 { // one is on each shard's way
+			held.Add(1)
+			<-release
+		}
+		return frame, false
+	})
+	s.fill("pay", partitions, 1)
+	s.eventually("answers are held", func() bool { return held.Load() > 0 })
+	honest()
+	s.src.Reset(1) // they will never come
+	s.eventually("the source is lost", func() bool { return s.following() == 0 })
+	honest()
+	s.src.Frame(1, nil)
+	letGo()
+	s.same("orders", partitions)
 }
 
 // TestPartitionsGrow: added partitions are copied from their start, while others

@@ -257,7 +257,7 @@ func (f *Fetcher) answered(s *kafkaproto.FetchStream) {
 	wait := min(time.Duration(max(s.ThrottleMillis, 0))*time.Millisecond, f.cfg.ThrottleMax)
 	switch kafkaproto.ErrorCode(s.ErrorCode) {
 	case kafkaproto.None:
-		f.spokeAt = f.spoke() // an error says nothing of the partitions that it leaves out
+		f.spokeAt, f.spokeFor = f.spoke(), f.generation // an error says nothing of the partitions that it leaves out
 		f.session.answered(s.SessionID)
 	case kafkaproto.FetchSessionIDNotFound:
 		f.session.reset()

@@ -43,7 +43,7 @@ type Fetcher struct {
 	attempt    uint64 // a dial that answers late is recognised by its number
 	version    int16  // of Fetch, agreed with this broker
 	session    session
-	generation uint64 // of the request being built
+	generation uint64 // of the request being built, or built last
 	backoff    backoff
 	timer      *shard.Timer // of the present state: to dial, to end a throttle
 	clock      *shard.Timer // looks whether an answer is overdue; see watch
@@ -65,6 +65,7 @@ type Fetcher struct {
 	busy       int       // partitions with records in it
 	answeredAt time.Time // end of the last whole answer
 	spokeAt    time.Time // of what that answer says; see spoke
+	spokeFor   uint64    // generation of the request that it answers
 }
 
 // FetcherStats are plain counters, read on the loop.

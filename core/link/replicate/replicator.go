@@ -64,8 +64,9 @@ type Replicator struct {
 
 	// What the session at the source knows of us; see session.go.
 	sent     sentState
-	dirty    bool // in the owner's dirty list
-	dirtyAt  int  // where, if dirty
+	since    uint64 // the first request of the owner's that asked for us, unless sent is neverSent
+	dirty    bool   // in the owner's dirty list
+	dirtyAt  int    // where, if dirty
 	progress Progress
 	trim     trim
 

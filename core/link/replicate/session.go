@@ -130,6 +130,9 @@ func (f *Fetcher) ask(req *kafkaproto.FetchRequest, r *Replicator) {
 	p.CurrentLeaderEpoch, p.FetchOffset, p.LastFetchedEpoch = want.leaderEpoch, want.offset, want.lastEpoch
 	p.PartitionMaxBytes = int32(f.appetite.perPartition())
 	out.Partitions = append(out.Partitions, p)
+	if r.sent == neverSent {
+		r.since = f.generation
+	}
 	r.sent = want
 }
 

@@ -66,7 +66,7 @@ func (r *Replicator) status() PartitionStatus {
 		LogStart: r.part.Log.StartOffset(), LogEnd: r.part.Log.EndOffset(), Progress: r.progress}
 	if f := r.owner; f != nil {
 		st.Following = f.connected()
-		st.SeenAt, st.CaughtUpAt = r.asOf(f.spokeAt)
+		st.SeenAt, st.CaughtUpAt = r.asOf()
 	}
 	return st
 }
@@ -74,14 +74,16 @@ func (r *Replicator) status() PartitionStatus {
 // keepSeen keeps what the last answer said of a partition that it left out: whoever
 // stops fetching it still knows how far the source was then.
 func (r *Replicator) keepSeen() {
-	r.progress.SeenAt, r.progress.CaughtUpAt = r.asOf(r.owner.spokeAt)
+	r.progress.SeenAt, r.progress.CaughtUpAt = r.asOf()
 }
 
-// asOf adds what an answer says about partitions it leaves out: in an
-// incremental session their high watermark has not moved (KIP-227).
-func (r *Replicator) asOf(spoke time.Time) (seen, caughtUp time.Time) {
+// asOf adds what the owner's last answer says about partitions it leaves out: in an
+// incremental session their high watermark has not moved (KIP-227). It says nothing of
+// those that only a later request has asked for.
+func (r *Replicator) asOf() (seen, caughtUp time.Time) {
 	seen, caughtUp = r.progress.SeenAt, r.progress.CaughtUpAt
-	if r.sent == neverSent || seen.IsZero() || !spoke.After(seen) {
+	spoke := r.owner.spokeAt
+	if r.sent == neverSent || r.since > r.owner.spokeFor || seen.IsZero() || !spoke.After(seen) {
 		return seen, caughtUp
 	}
 	if r.part.Log.EndOffset() >= r.progress.SourceHighWatermark {
