@@ -26,12 +26,14 @@ STAGES := build fmt vet lint imports unit fuzz e2e demos bench-short
 
 all: build fmt vet lint imports unit
 
+# The programs say which commit they are of, where git can tell.
+VCS := $(shell if git rev-parse HEAD >/dev/null 2>&1; then echo -buildvcs=true; else echo -buildvcs=false; fi)
+
 build:
 	$(GO) build ./...
 	@mkdir -p $(BIN)
-	@for c in umbra umbra-bench; do \
-	  if compgen -G "cmd/$$c/*.go" >/dev/null; then \
-	    echo "$(GO) build -o $(BIN)/$$c ./cmd/$$c"; $(GO) build -o $(BIN)/$$c ./cmd/$$c; fi; done
+	$(GO) build $(VCS) -o $(BIN)/umbra ./cmd/umbra
+	$(GO) build $(VCS) -o $(BIN)/umbra-bench ./cmd/umbra-bench
 
 fmt:
 	@bad=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \

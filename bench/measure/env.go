@@ -2,11 +2,14 @@ package measure
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"umbra/loadtest/kafka"
 )
 
 // Env is the machine and the build a report was made with.
@@ -19,11 +22,13 @@ type Env struct {
 	Commit     string `json:"commit,omitempty"`   // empty when built outside a checkout
 	Modified   bool   `json:"modified,omitempty"` // the tree had changes
 	FileSystem string `json:"file_system"`        // of the data directory
+	Kafka      string `json:"kafka,omitempty"`    // the release that is started where one is
+	Java       string `json:"java,omitempty"`     // and what runs it; empty where there is none
 }
 
 // Environment describes this machine; dir is where data is written.
 func Environment(dir string) Env {
-	e := Env{Cores: runtime.NumCPU(), Go: runtime.Version(), FileSystem: fileSystem(dir)}
+	e := Env{Cores: runtime.NumCPU(), Go: runtime.Version(), FileSystem: fileSystem(dir), Kafka: kafka.Newest, Java: javaVersion()}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		e.Kernel = unix.ByteSliceToString(u.Release[:])
@@ -57,6 +62,16 @@ func cpuModel(info string) string {
 		}
 	}
 	return runtime.GOARCH
+}
+
+// javaVersion is the first line of what java says of itself on standard error.
+func javaVersion() string {
+	out, err := exec.Command("java", "-version").CombinedOutput()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
 }
 
 func fileSystem(dir string) string {

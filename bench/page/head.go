@@ -25,6 +25,8 @@ func machine(sources []Source) []pair {
 	add("kernel", func(s Source) string { return "Linux " + s.Env.Kernel })
 	add("data on", func(s Source) string { return s.Env.FileSystem })
 	add("Go", func(s Source) string { return s.Env.Go })
+	add("Kafka", func(s Source) string { return s.Env.Kafka })
+	add("Java", func(s Source) string { return s.Env.Java })
 	add("commit", func(s Source) string {
 		if s.Env.Modified {
 			return s.Env.Commit + " with changes"
@@ -49,7 +51,7 @@ func tally(sources []Source) []pill {
 		}
 	}
 	var out []pill
-	for _, p := range []struct{ class, text string }{{"met", "met"}, {"missed", "missed"}, {"dirty", "dirty"}} {
+	for _, p := range []struct{ class, text string }{{"met", "met"}, {"missed", "missed"}, {"undecided", "undecided"}, {"dirty", "dirty"}} {
 		if n[p.class] > 0 {
 			out = append(out, pill{p.class, count(n[p.class], "target") + " " + p.text})
 		}

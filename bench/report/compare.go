@@ -205,6 +205,8 @@ func differences(a, b *Head) []Difference {
 	look("kernel", a.Env.Kernel, b.Env.Kernel)
 	look("file system", a.Env.FileSystem, b.Env.FileSystem)
 	look("Go", a.Env.Go, b.Env.Go)
+	look("Kafka", a.Env.Kafka, b.Env.Kafka)
+	look("Java", a.Env.Java, b.Env.Java)
 	look("commit", commit(a), commit(b))
 	look("umbra", a.Umbra, b.Umbra)
 	look("seed", a.Seed, b.Seed)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -84,7 +85,7 @@ func kindsText() string {
 func (f *soakFlags) run(cmd *cobra.Command) error {
 	r, err := f.soak(cmd)
 	if r != nil {
-		doc := &soakReport{Document: soakDocument(r, f.seed), Soak: r}
+		doc := &soakReport{Document: soakDocument(r, f.seed, cmp.Or(f.dir, os.TempDir())), Soak: r}
 		err = errors.Join(err, f.print(cmd, &doc.Head, doc, r.Page))
 	}
 	switch {
@@ -123,9 +124,9 @@ func (f *soakFlags) soak(cmd *cobra.Command) (*soak.Result, error) {
 	return soak.Run(cmd.Context(), *o)
 }
 
-// soakDocument is what can be drawn and compared of a verdict.
-func soakDocument(r *soak.Result, seed uint64) report.Document {
-	d := report.Document{Head: report.Head{Schema: soakSchema, Started: r.Started, Seconds: r.Seconds, Env: measure.Environment(os.TempDir()),
+// soakDocument is what can be drawn and compared of a verdict; the data was in dir.
+func soakDocument(r *soak.Result, seed uint64, dir string) report.Document {
+	d := report.Document{Head: report.Head{Schema: soakSchema, Started: r.Started, Seconds: r.Seconds, Env: measure.Environment(dir),
 		Umbra: r.Umbra, Seed: seed, Rule: measure.DefaultRule()}}
 	one := func(name, unit, better string, value float64) {
 		d.Figures = append(d.Figures, report.Figure{Name: "soak/" + name, Unit: unit, Better: better, Value: value, Low: value, High: value, Samples: 1})

@@ -45,7 +45,7 @@ func TestSoakDocument(t *testing.T) {
 	for i := range 3000 {
 		r.Samples = append(r.Samples, soak.Sample{Seconds: float64(i), TrueLag: int64(i % 7), Resident: 1 << 20, Budget: 2 << 20})
 	}
-	d := soakDocument(r, 3)
+	d := soakDocument(r, 3, t.TempDir())
 	figures := map[string]report.Figure{}
 	for _, f := range d.Figures {
 		figures[f.Name] = f
