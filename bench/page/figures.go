@@ -29,7 +29,7 @@ func figureOf(f *report.Figure) figure {
 	return out
 }
 
-// class is the class of a figure's verdict: met, missed, dirty or none.
+// class is the class of a figure's verdict: met, missed, undecided, dirty or none.
 func class(f *report.Figure) string {
 	word, _, _ := strings.Cut(f.Judged(), " ")
 	return word

@@ -66,8 +66,9 @@ func (f *Figure) Goal() string {
 	return humanize.Commaf(*f.Target) + " or " + f.Better
 }
 
-// Judged says whether a figure met its target, and whether it is dirty; empty where
-// there is nothing to say.
+// Judged says whether a figure met its target, and whether that can be relied on: not
+// where the machine was disturbed (dirty), nor where its samples lie on both sides of the
+// target (undecided). Empty where there is nothing to say.
 func (f *Figure) Judged() string {
 	met, ok := f.Met()
 	word := ""
@@ -78,12 +79,20 @@ func (f *Figure) Judged() string {
 		word = "missed"
 	}
 	switch {
-	case !f.Dirty:
-		return word
-	case word == "":
+	case f.Dirty && word == "":
 		return "dirty"
+	case f.Dirty:
+		return "dirty (" + word + ")"
+	case f.undecided():
+		return "undecided (" + word + ")"
 	}
-	return "dirty (" + word + ")"
+	return word
+}
+
+// undecided says that one sample met the target and another did not.
+func (f *Figure) undecided() bool {
+	_, ok := f.Met()
+	return ok && f.Spread() && f.Low <= *f.Target && *f.Target < f.High && f.Low < f.High
 }
 
 // figures are those of all runs, in order.

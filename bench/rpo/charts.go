@@ -49,13 +49,15 @@ func (r *Report) lagCharts(source string) []report.Chart {
 	id := "rpo-" + report.FileName(source) + "-lag"
 	times := report.Chart{ID: id + "-ms", Kind: report.Lines, X: "time (s)", Y: "lag (ms)"}
 	records := report.Chart{ID: id + "-records", Kind: report.Lines, X: "time (s)", Y: "lag (records)"}
-	var late, lacked float64 // the most that was measured
+	var late, lacked float64 // the most that any round measured; the lines are the middle one's
 	for _, c := range r.Cases {
 		m := c.middle()
 		if c.Source != source || m == nil {
 			continue
 		}
-		late, lacked = max(late, m.Lag.MsMax), max(lacked, float64(m.Lag.RecordsMax))
+		for _, round := range c.Rounds {
+			late, lacked = max(late, round.Lag.MsMax), max(lacked, float64(round.Lag.RecordsMax))
+		}
 		inMs, inRecords := func(p lagPoint) float64 { return p.ms }, func(p lagPoint) float64 { return p.records }
 		times.Series = append(times.Series, line("umbra, "+c.Pace+", measured", m.series, inMs), line("umbra, "+c.Pace+", as it reports", m.reported, inMs))
 		records.Series = append(records.Series, line("umbra, "+c.Pace+", measured", m.series, inRecords), line("umbra, "+c.Pace+", as it reports", m.reported, inRecords))
