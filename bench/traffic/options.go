@@ -11,7 +11,7 @@ import (
 // The systems.
 const (
 	Umbra         = "umbra"          // as it comes: acks=all is answered when fsynced
-	UmbraInterval = "umbra-interval" // storage.fsync=interval: when written, fsynced in the background
+	UmbraInterval = "umbra-interval" // storage.fsync=interval: when written, fsynced as late as Kafka's data
 	Kafka         = "kafka"          // as it comes: answered from the page cache
 	KafkaFlush    = "kafka-flush"    // topic config flush.messages=1: fsynced before the answer
 )
@@ -107,7 +107,7 @@ func (o Options) tailPartitions(conns int) int { return max(o.Partitions, conns)
 func promises() [][2]string {
 	return [][2]string{
 		{Umbra, "acks=all is answered when the batch is fsynced (storage.fsync=always, the default): a power loss takes nothing that was acknowledged"},
-		{UmbraInterval, "storage.fsync=interval: acks=all is answered when the batch is written, fsynced within storage.flush_interval; a power loss can take what one window held"},
+		{UmbraInterval, "storage.fsync=interval, storage.flush_interval=" + intervalFlush + ": acks=all is answered from the page cache; a power loss can take the last half minute (it is 50ms where nothing else is said)"},
 		{Kafka, "defaults: acks=all is answered from the page cache and flushing is left to the kernel; with one replica a power loss can take the last half minute"},
 		{KafkaFlush, "the same broker, topics with flush.messages=1: every append is fsynced before it is answered"},
 	}

@@ -143,11 +143,29 @@ func (r *run) measure(ctx context.Context, s *system, j load.Job) (out Sample, e
 		return out, err
 	}
 	win, err := w.End(r.rule)
+	if why := unkept(j, got); why != "" {
+		win.Noise = append(win.Noise, why)
+	}
 	out = newSample(s.process(), got, win)
 	if j.Kind == load.Flat { // a closed loop asks a slow broker less: not worth its size
 		out.Histogram = load.Histogram{}
 	}
 	return out, err
+}
+
+// rateKept is the part of the rate below which an open loop's latency is another load's.
+const rateKept = 0.95
+
+// unkept says that an open loop did not have its rate; empty where it had, or is none.
+func unkept(j load.Job, got load.Result) string {
+	if j.Kind != load.Steady && j.Kind != load.Tail || got.Wall <= 0 {
+		return ""
+	}
+	kept := float64(got.Batches) / got.Wall.Seconds() / j.Rate
+	if kept >= rateKept {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %% of the rate was kept, less than %.0f", 100*kept, 100*rateKept)
 }
 
 // each goes through all cells in an order drawn by lot, and in each through all

@@ -25,6 +25,10 @@ const heapMiB = 1024
 // time: on a machine that others use, a Kafka may take more than cluster's patience.
 const createTries = 3
 
+// intervalFlush is when the kernel flushes what Kafka has left to it (vm.dirty_expire_centisecs
+// as it comes). With umbra's own 50ms its disk would have work that Kafka's has not.
+const intervalFlush = "30s"
+
 // kafkaLayout undoes what the test harness makes small: threads, intervals and the
 // collector are those of a Kafka that is started with its own scripts.
 func kafkaLayout(dir string) kafka.Layout {
@@ -63,7 +67,7 @@ func (st *stage) open(ctx context.Context, o Options, dir string, p progress.Lin
 		case Umbra:
 			s, err = st.umbra(ctx, o.Umbra, filepath.Join(dir, name))
 		case UmbraInterval:
-			s, err = st.umbra(ctx, o.Umbra, filepath.Join(dir, name), "UMBRA_STORAGE_FSYNC=interval")
+			s, err = st.umbra(ctx, o.Umbra, filepath.Join(dir, name), "UMBRA_STORAGE_FSYNC=interval", "UMBRA_STORAGE_FLUSH_INTERVAL="+intervalFlush)
 		case Kafka, KafkaFlush:
 			s, err = st.apache(ctx, filepath.Join(dir, Kafka), p)
 		}

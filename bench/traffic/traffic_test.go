@@ -123,3 +123,22 @@ func TestNewSample(t *testing.T) {
 		t.Errorf("nothing: %+v", s)
 	}
 }
+
+// A round whose open loop fell behind its rate is no round of that rate.
+func TestUnkept(t *testing.T) {
+	j := load.Job{Kind: load.Steady, Rate: 1000}
+	f := func(kind load.Kind, batches int64, want string) {
+		t.Helper()
+		j.Kind = kind
+		if got := unkept(j, load.Result{Batches: batches, Wall: 2 * time.Second}); got != want {
+			t.Errorf("%v, %d batches in 2 s: %q, want %q", kind, batches, got, want)
+		}
+	}
+	f(load.Steady, 2000, "")
+	f(load.Steady, 1950, "")
+	f(load.Tail, 880, "44 % of the rate was kept, less than 95")
+	f(load.Flat, 880, "")
+	if got := unkept(j, load.Result{}); got != "" {
+		t.Errorf("nothing: %q", got)
+	}
+}

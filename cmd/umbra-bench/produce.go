@@ -36,8 +36,9 @@ fast as it goes; processor time of the broker's whole process.
 
 umbra answers acks=all when the batch is fsynced, and Kafka, as it comes, when it is
 in the page cache. So both are measured in both ways: umbra (as it comes),
-umbra-interval (storage.fsync=interval), kafka (as it comes) and kafka-flush (topic
-config flush.messages=1).`,
+umbra-interval (storage.fsync=interval and storage.flush_interval=30s, when the kernel
+flushes Kafka's data), kafka (as it comes) and kafka-flush (topic config
+flush.messages=1).`,
 		Example: `  umbra-bench produce
   umbra-bench produce --system umbra,kafka --connections 1,16 --rounds 5 --json produce.json
   umbra-bench produce --short                # what CI runs`,
