@@ -28,6 +28,8 @@ type Cell struct {
 
 	Live    float64       `json:"live_bytes_per_second,omitempty"` // the topic grows while it is copied; 0: it is all there before
 	LiveFor time.Duration `json:"live_ns,omitempty"`
+
+	Journal bool `json:"journal,omitempty"` // umbra's data lies on an ext4 with a journal, wherever --dir is
 }
 
 // The axes.
@@ -38,6 +40,7 @@ const (
 	AxisPartitions = "partitions"
 	AxisRTT        = "rtt"
 	AxisLive       = "live"
+	AxisJournal    = "live-journal" // the same on an ext4 with a journal
 )
 
 // The cells that figures compare.
@@ -50,6 +53,8 @@ const (
 	cellFar        = "rtt-85ms"
 	cellLiveFew    = "live-10"
 	cellLiveMany   = "live-5000"
+	cellLogFew     = "live-journal-10"
+	cellLogMany    = "live-journal-5000"
 )
 
 // lineRate is the way of the cells with a round trip: 1 Gbit/s.
@@ -125,9 +130,17 @@ func (o Options) grid(base Cell, source string) (cells []Cell) {
 		return cells
 	}
 	for _, n := range pick(full, []int{10, 5000}, 1) {
-		add(AxisLive, float64(n), fmt.Sprint(n), func(c *Cell) { c.Partitions, c.Bytes, c.Live, c.LiveFor = n, 0, liveRate, o.LiveFor })
+		add(AxisLive, float64(n), fmt.Sprint(n), func(c *Cell) { c.grow(n, o.LiveFor) })
+	}
+	for _, n := range pick(full, []int{10, 5000}, 1) {
+		add(AxisJournal, float64(n), fmt.Sprint(n), func(c *Cell) { c.grow(n, o.LiveFor); c.Journal = true })
 	}
 	return cells
+}
+
+// grow makes it a cell whose topic of n partitions grows for d while it is copied.
+func (c *Cell) grow(n int, d time.Duration) {
+	c.Partitions, c.Bytes, c.Live, c.LiveFor = n, 0, liveRate, d
 }
 
 // liveRate is what the topics of live cells grow by: 50 MB/s, in all partitions together.

@@ -123,7 +123,7 @@ func (r *Report) compared() (out []report.Figure) {
 		for _, pair := range []struct {
 			cell, to string
 			target   float64
-		}{{cellSmallBatch, cellLargeBatch, TargetSmall}, {cellMany, cellBase, 0}, {cellLiveMany, cellLiveFew, TargetMany}} {
+		}{{cellSmallBatch, cellLargeBatch, TargetSmall}, {cellMany, cellBase, 0}, {cellLiveMany, cellLiveFew, TargetMany}, {cellLogMany, cellLogFew, TargetMany}} {
 			if c.Cell.Name != pair.cell {
 				continue
 			}

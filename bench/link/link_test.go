@@ -74,8 +74,8 @@ func TestCells(t *testing.T) {
 		}
 	}
 	f(GridNone, SourceSynthetic, "base")
-	f(GridShort, SourceSynthetic, "base batch-5KiB batch-1MiB rtt-85ms hot record-100B codec-lz4 partitions-1000 live-10")
-	f(GridFull, SourceSynthetic, "base batch-5KiB batch-1MiB rtt-0ms rtt-20ms rtt-85ms hot record-100B record-10KiB codec-lz4 codec-zstd partitions-1000 partitions-100 partitions-5000 live-10 live-5000")
+	f(GridShort, SourceSynthetic, "base batch-5KiB batch-1MiB rtt-85ms hot record-100B codec-lz4 partitions-1000 live-10 live-journal-10")
+	f(GridFull, SourceSynthetic, "base batch-5KiB batch-1MiB rtt-0ms rtt-20ms rtt-85ms hot record-100B record-10KiB codec-lz4 codec-zstd partitions-1000 partitions-100 partitions-5000 live-10 live-5000 live-journal-10 live-journal-5000")
 	f(GridFull, SourceKafka, "base batch-5KiB batch-1MiB rtt-85ms hot record-100B record-10KiB codec-lz4 codec-zstd partitions-1000 partitions-100")
 	f(GridFull, "127.0.0.1:9092", "base batch-5KiB batch-1MiB hot record-100B record-10KiB codec-lz4 codec-zstd partitions-1000 partitions-100")
 
@@ -112,7 +112,8 @@ func TestCellsDifferInOneThing(t *testing.T) {
 			if c.Partitions != 1 || c.Line != 1e9 || c.Bytes > 1<<28 {
 				t.Errorf("%+v", c)
 			}
-		case AxisLive:
+		case AxisLive, AxisJournal:
+			b.Journal = false
 			b.Partitions, b.Bytes, b.Live, b.LiveFor = base.Partitions, base.Bytes, 0, 0
 		}
 		if b.Name, b.Axis, b.At = base.Name, "", 0; b != base {

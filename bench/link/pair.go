@@ -96,7 +96,7 @@ func (r *run) begin(source map[string]int, name string, pid int) (*measure.Watch
 		pids = map[string]int{}
 	}
 	pids[name] = pid
-	for engine, s := range r.shadows {
+	for engine, s := range r.umbras() {
 		if s.Daemon.Running() && s.Daemon.PID() != pid {
 			pids["idle "+engine] = s.Daemon.PID()
 		}

@@ -113,6 +113,8 @@ func sample() *Report {
 	add("synthetic", "io_uring", cells[cellMany], nil, round(0.20, 0.68), round(0.20, 0.91), round(0.20, 0.90))
 	add("synthetic", "io_uring", cells[cellLiveFew], nil, round(1.20, 4))
 	add("synthetic", "io_uring", cells[cellLiveMany], nil, round(1.20, 12))
+	add("synthetic", "io_uring", cells[cellLogFew], nil, round(1.20, 4))
+	add("synthetic", "io_uring", cells[cellLogMany], nil, round(1.20, 6))
 	add("synthetic", "io_uring", cells[cellHot], nil, round(0.20, 0.30))
 	far := round(0.20, 0.40)
 	far.Discard.Filled, far.Shadow.Filled = 0.09, 0.10
@@ -149,6 +151,7 @@ func TestConclusionsAreSound(t *testing.T) {
 	f("link/kafka/pwrite/base/ratio", 6, false)
 	f("link/synthetic/io_uring/batch-5KiB/cost_over_batch-1MiB", 0.41/0.31, true)
 	f("link/synthetic/io_uring/live-5000/cost_over_live-10", 3, false)
+	f("link/synthetic/io_uring/live-journal-5000/cost_over_live-journal-10", 1.5, true)
 	f("link/synthetic/io_uring/hot/gib_per_s", 0.5, false)
 	f("link/synthetic/io_uring/rtt-85ms/line_filled", 0.1*(1<<30)*8/1e9, true)
 	f("link/synthetic/io_uring/delay-20MB/p50_over_source_ms", 0.7, false)

@@ -110,6 +110,9 @@ func (r *run) lanes(name string, c Cell, src source, ends map[int32]int64) (out 
 			continue
 		}
 		l := &lane{Case: &Case{Source: name, Engine: e, EngineReason: s.Reason, Cell: c}, Shadow: s, src: src, ends: ends}
+		if c.Journal {
+			l.Shadow, l.Skipped = r.logged, r.skipped[onJournal]
+		}
 		if src != nil {
 			l.Plain = src.Plain()
 		}

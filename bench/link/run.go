@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"umbra/bench/progress"
 	"umbra/bench/report"
 	"umbra/bench/shadow"
+	"umbra/bench/volume"
 )
 
 // run is one run of the bench.
@@ -25,6 +28,8 @@ type run struct {
 	started time.Time
 	dir     string // of this run, removed at its end
 	order   *rand.Rand
+	journal *volume.Journaled         // for the cells that want one; nil: none does, or it cannot be made
+	logged  *shadow.Shadow            // its data lies there; it has the first engine
 	shadows map[string]*shadow.Shadow // by engine, those this machine has
 	pulses  map[string]*pulse         // of each
 	skipped map[string]string         // why the other engines are left out
@@ -54,8 +59,11 @@ func Run(ctx context.Context, o Options, p progress.Line) (*Report, error) {
 
 func (r *run) close() error {
 	var errs []error
-	for _, s := range r.shadows {
+	for _, s := range r.umbras() {
 		errs = append(errs, s.Close())
+	}
+	if r.journal != nil {
+		errs = append(errs, r.journal.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -112,7 +120,39 @@ func (r *run) startAll(ctx context.Context, out *Report) error {
 			return err
 		}
 	}
-	return nil
+	return r.startOnJournal(ctx)
+}
+
+// onJournal is what logged goes by beside the engines.
+const onJournal = "on a journal"
+
+// journalBytes is the size of that file system; the cells that it is for leave most of it
+// empty.
+const journalBytes = 32 << 30
+
+// startOnJournal starts it where a cell wants it, and says why where that cannot be.
+func (r *run) startOnJournal(ctx context.Context) (err error) {
+	wanted := func(name string) bool {
+		return slices.ContainsFunc(r.Cells(name), func(c Cell) bool { return c.Journal })
+	}
+	if r.Rounds == 0 || r.firstEngine() == "" || !slices.ContainsFunc(r.Sources, wanted) {
+		return nil
+	}
+	if r.journal, err = volume.NewJournaled(r.dir, journalBytes); err != nil {
+		r.skipped[onJournal] = fmt.Sprintf("an ext4 with a journal cannot be made here (%v)", err)
+		return nil
+	}
+	r.logged, err = shadow.Start(ctx, r.Umbra, filepath.Join(r.journal.Dir, "umbra"), r.firstEngine())
+	return err
+}
+
+// umbras are all that run.
+func (r *run) umbras() map[string]*shadow.Shadow {
+	all := maps.Clone(r.shadows)
+	if r.logged != nil {
+		all[onJournal] = r.logged
+	}
+	return all
 }
 
 // source measures one source, the i-th, with every cell and engine.

@@ -155,6 +155,9 @@ func (r *Report) remarks() []string {
 		if len(c.Delays) > 0 && c.Source != SourceSynthetic {
 			out.Say("%s: before each delay was measured the disk was synced, so that gigabytes of the transfers are not written back meanwhile", c.Source)
 		}
+		if c.Cell.Journal {
+			out.Say("live-journal cells: umbra's data lies on an ext4 with a journal, in a file on a loop device, whose threads in the kernel are in nobody's account")
+		}
 		if d := c.disturbance(); d.Dirty() {
 			out.Say("%s, %s, %s: %s", c.Source, c.Engine, c.Cell.Name, d)
 		}

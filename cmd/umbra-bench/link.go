@@ -44,8 +44,9 @@ same source and throws them away. The two are taken in pairs, one after the othe
 
 With --grid the base cell, which the other flags describe, has neighbours that
 differ in one thing: size of records and batches, codec, number of partitions down to
-one hot one, topics that grow while they are copied, and a round trip of up to 85 ms
-over a line of 1 Gbit/s (a proxy in a process of its own that both sides go through).
+one hot one, topics that grow while they are copied (also onto an ext4 with a journal,
+where root can make one), and a round trip of up to 85 ms over a line of 1 Gbit/s (a
+proxy in a process of its own that both sides go through).
 Cells of a synthetic source are taken in turns, so they compare with each other too.
 Beside them stand what memory, CRC and the disk of this machine can do.
 
