@@ -284,6 +284,38 @@ func TestOnlyAnswersAreNews(t *testing.T) {
 	s.same("orders", partitions)
 }
 
+// TestMovedBeforeTheSessionIsKnown: partitions whose leader moves while the connection is
+// made anew are in the session that the first request makes, and the source has an error to
+// tell of each at once, for as long as they are in it: they are taken out of it.
+func TestMovedBeforeTheSessionIsKnown(t *testing.T) {
+	const partitions, rounds = 8, 50
+	s := newStory(t, linktest.Config{Brokers: 2}, nodeSetup{})
+	s.src.CreateTopic("orders", partitions)
+	s.fill("orders", partitions, 3)
+	s.link("orders", func(d *spec.Definition) { d.Options.FetchMaxWait = 20 * time.Second })
+	s.same("orders", partitions)
+	s.src.Reset(1) // and before it is connected again:
+	stay := -1
+	for i := range partitions {
+		switch {
+		case s.src.Partition("orders", i).Leader != 1:
+		case stay < 0:
+			stay = i
+		default:
+			s.src.MoveLeader("orders", i, 2)
+		}
+	}
+	s.eventually("all are followed", func() bool { return s.following() == partitions })
+	before := s.src.Requests(kafkaproto.KeyFetch)
+	for range rounds {
+		s.src.AppendMany("orders", stay, 1, linktest.Batch{Records: 1})
+		s.same("orders", partitions)
+	}
+	if n := s.src.Requests(kafkaproto.KeyFetch) - before; n < rounds/2 || n > 10*rounds {
+		t.Errorf("%d fetches for %d batches", n, rounds)
+	}
+}
+
 // TestPartitionsGrow: added partitions are copied from their start, while others
 // are being fetched.
 func TestPartitionsGrow(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 type session struct {
 	id    int32 // also while epoch is 0: the request for a new session then ends the old one at the source
 	epoch int32 // of the next request; 0 asks for a new session
+	asked bool  // for the session; the source has it, or will when it reads the request
 	byID  bool  // the session names topics by id
 	// forgotten left the session since the last request.
 	forgotten map[topicKey]*kafkaproto.FetchRequestForgottenTopic
@@ -35,14 +36,20 @@ func (s *session) reset() { *s = session{} }
 // would push out somebody else's.
 func (s *session) renew() { *s = session{id: s.id} }
 
+// sent notes that a request went out: what it named as forgotten is.
+func (s *session) sent() { s.asked, s.forgotten = true, nil }
+
 // answered notes the response to the last request. Epochs wrap to 1: 0 and -1
-// have meanings of their own.
+// have meanings of their own. Where a new session was decided on after that
+// request, the response tells only which one it replaces.
 func (s *session) answered(id int32) {
 	if id == 0 {
 		s.reset()
 		return
 	}
-	s.id = id
+	if s.id = id; !s.asked {
+		return
+	}
 	if s.epoch++; s.epoch <= 0 {
 		s.epoch = 1
 	}
@@ -52,10 +59,12 @@ func (s *session) answered(id int32) {
 // knows already.
 func (s *session) incremental() bool { return s.epoch > 0 }
 
-// forget takes a partition out of the source's half of the session.
+// forget takes a partition out of the source's half of the session, or of the one that
+// the request under way makes: the source would go on fetching it, and answer at once,
+// again and again, if it has an error to tell of it.
 func (s *session) forget(r *Replicator) {
 	r.sent = neverSent
-	if !s.incremental() {
+	if !s.asked {
 		return
 	}
 	if s.forgotten == nil {
@@ -109,7 +118,7 @@ func (f *Fetcher) fetchRequest(req *kafkaproto.FetchRequest, byID bool) {
 		}
 	}
 	f.dirty = f.dirty[:0]
-	f.session.forgotten = nil
+	f.session.sent()
 }
 
 // ask adds one partition to the request, behind the others of its topic.

@@ -27,19 +27,31 @@ func TestSessionEpochs(t *testing.T) {
 			t.Errorf("%s: id %d epoch %d incremental %v, want %d, %d, %v", step, s.id, s.epoch, s.incremental(), id, epoch, incremental)
 		}
 	}
+	answered := func(id int32) {
+		s.sent()
+		s.answered(id)
+	}
 	f("at first", 0, 0, false)
-	s.answered(7)
+	answered(7)
 	f("given one", 7, 1, true)
 	s.epoch = math.MaxInt32
-	s.answered(7)
+	answered(7)
 	f("wrapped", 7, 1, true)
 	s.renew()
 	f("renewed", 7, 0, false)
-	s.answered(8)
+	answered(8)
 	f("given another", 8, 1, true)
-	s.answered(0)
+	s.sent()
+	s.renew()
+	s.answered(8)
+	f("renewed while an answer was on its way", 8, 0, false)
+	answered(0)
 	f("the source has no room for one", 0, 0, false)
+	s.sent()
+	s.renew()
 	s.answered(9)
+	f("renewed while the first was on its way", 9, 0, false)
+	answered(9)
 	s.reset()
 	f("the source forgot it", 0, 0, false)
 }
@@ -53,8 +65,11 @@ func TestForgetting(t *testing.T) {
 	if s.forgetting(a) {
 		t.Error("there is no session to be forgotten in")
 	}
+	s.sent()
+	if s.forget(a); !s.forgetting(a) {
+		t.Error("the session that the request makes will have it")
+	}
 	s.answered(7)
-	s.forget(a)
 	if !s.forgetting(a) || s.forgetting(b) || s.forgetting(other) {
 		t.Errorf("forgetting %v %v %v", s.forgetting(a), s.forgetting(b), s.forgetting(other))
 	}
