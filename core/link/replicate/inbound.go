@@ -89,10 +89,11 @@ func (in *inbound) Buffers() (first, then []byte) {
 	return in.heads(), nil
 }
 
-// heads is where the next heads go, and what comes behind them.
+// heads is where the next heads go, and what comes behind them. Records that nobody takes
+// come there, too, and those are thrown away the sooner the more is received at once.
 func (in *inbound) heads() []byte {
 	b := in.scratch[in.fill:]
-	if in.large {
+	if in.large && (in.stage != records || in.target != nil) {
 		b = b[:min(len(b), headSize)]
 	}
 	return b

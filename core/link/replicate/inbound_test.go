@@ -22,6 +22,7 @@ func TestHeadsOfLargeChunks(t *testing.T) {
 	f("behind a large one", inbound{stage: stream, large: true}, headSize)
 	f("a head that is larger", inbound{stage: stream, large: true, fill: headSize}, headSize)
 	f("one as large as can be", inbound{stage: stream, large: true, fill: scratchSize - 1}, 1)
+	f("records that nobody takes", inbound{stage: records, large: true, recordsLeft: 1 << 20}, scratchSize)
 }
 
 // Another answer than a fetch's is received with as much as there is.
