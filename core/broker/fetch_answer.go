@@ -88,6 +88,7 @@ func (f *fetch) send(resp *kafkaproto.FetchResponse, sent []*fetchItem) {
 		return n
 	})
 	w.EndFrame(start, total)
+	f.loop.answerOut()
 	head, from := w.Bytes(), 0
 	spans := make([]buf.Span, 0, 2*len(cuts)+1)
 	for _, it := range sent {

@@ -6,23 +6,35 @@ import "umbra/kafkaproto"
 // what has just come send thousands in a second: made anew each time, they would be most
 // of what the garbage collector has to do.
 
-// fetchesMax is how many answered fetches a loop keeps for their memory, fetchItemsMax for
-// how many partitions one of them may have room, and answerItemsMax the loop's answer: a
-// client could else fill a loop with memory that nobody needs again.
+// fetchesMax is how many answered fetches a loop keeps for their memory, fetchItemsMax how
+// many topics and partitions, asked for and decoded, one of them may have room for,
+// fetchNameMax how long the name of a topic in it may be, which is as long as Kafka has
+// them, and answerItemsMax how many the loop's answer: a client could else fill a loop with
+// memory that nobody needs again.
 const (
 	fetchesMax     = 64
-	fetchItemsMax  = 128
+	fetchItemsMax  = 512
+	fetchNameMax   = 249
 	answerItemsMax = 4096
 )
 
 // newFetch makes a fetch, from the memory of one that was answered if it can.
 func (l *loop) newFetch(r *request) *fetch {
-	f := new(fetch)
-	if n := len(l.fetches); n > 0 {
-		f, l.fetches = l.fetches[n-1], l.fetches[:n-1]
-	}
+	f := popped(&l.fetches)
 	f.r, f.loop = r, l
 	return f
+}
+
+// popped takes the last of a list, which does not refer to it any more, or a new one.
+func popped[T any](list *[]*T) *T {
+	n := len(*list)
+	if n == 0 {
+		return new(T)
+	}
+	last := (*list)[n-1]
+	(*list)[n-1] = nil
+	*list = (*list)[:n-1]
+	return last
 }
 
 // recycle keeps the memory of a fetch that was answered. No visit is under way then;
@@ -30,7 +42,7 @@ func (l *loop) newFetch(r *request) *fetch {
 // and what it brings is let go of unseen (brought).
 func (f *fetch) recycle() {
 	l := f.loop
-	if len(l.fetches) == fetchesMax || cap(f.items)+f.room() > 2*fetchItemsMax {
+	if len(l.fetches) == fetchesMax || !f.small() {
 		return
 	}
 	for _, it := range f.items {
@@ -40,18 +52,23 @@ func (f *fetch) recycle() {
 	l.fetches = append(l.fetches, f)
 }
 
-// room is for how many partitions the decoded request has memory.
-func (f *fetch) room() int {
-	n := cap(f.m.Topics)
+// small says whether its memory, the decoded request's included, is within the bounds.
+func (f *fetch) small() bool {
+	room := cap(f.items) + cap(f.m.Topics)
 	for _, t := range f.m.Topics[:cap(f.m.Topics)] {
-		n += cap(t.Partitions)
+		if room += cap(t.Partitions); len(t.Topic) > fetchNameMax {
+			return false
+		}
 	}
-	return n
+	return room <= fetchItemsMax
 }
 
-// answerIn is the memory of the loop's answers, emptied; it is used until the answer is
-// encoded, in the same turn.
-func (l *loop) answerIn() *kafkaproto.FetchResponse {
+// answerIn is the memory of the loop's answers; it is used until the answer is encoded, in
+// the same turn, and answerOut empties it then.
+func (l *loop) answerIn() *kafkaproto.FetchResponse { return &l.answer }
+
+// answerOut empties the answer that was encoded, and keeps its memory if that is not much.
+func (l *loop) answerOut() {
 	room := 0
 	for i := range l.answer.Topics {
 		t := &l.answer.Topics[i]
@@ -65,7 +82,6 @@ func (l *loop) answerIn() *kafkaproto.FetchResponse {
 	if room > answerItemsMax {
 		l.answer.Topics = nil
 	}
-	return &l.answer
 }
 
 // answerTopic adds a topic to the answer, in the memory of one before.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"strings"
 	"testing"
 
 	"umbra/kafkaproto"
@@ -32,6 +33,12 @@ func TestFetchKeepsLittleMemory(t *testing.T) {
 	if inside.recycle(); len(l.fetches) != 0 {
 		t.Error("a topic that had many partitions is kept")
 	}
+	named := endedFetch(l, 1, 1)
+	named.m.Topics[0].Topic = strings.Repeat("x", fetchNameMax+1)
+	if named.recycle(); len(l.fetches) != 0 {
+		t.Error("a long name is kept")
+	}
+	f(85, 85, 1) // a consumer of many small topics
 	f(10, 100, 1)
 	var ended []*fetch
 	for range 2 * fetchesMax {
@@ -57,6 +64,9 @@ func TestFetchMemoryIsEmpty(t *testing.T) {
 		}
 	}
 	g := l.newFetch(&request{loop: l})
+	if kept := l.fetches[:1][0]; kept != nil {
+		t.Error("the list still refers to what was taken from it")
+	}
 	if g != f || len(g.items) != 0 || g.cancelled || g.serial || g.committed || g.incremental || g.session != nil || g.r == nil {
 		t.Errorf("the next one begins as %+v", g)
 	}
@@ -70,6 +80,7 @@ func TestFetchMemoryIsEmpty(t *testing.T) {
 func TestAnswerMemory(t *testing.T) {
 	l := &loop{}
 	fill := func(topics, partitions int) {
+		defer l.answerOut()
 		resp := l.answerIn()
 		if len(resp.Topics) != 0 || len(resp.Brokers) != 0 || resp.ErrorCode != 0 || resp.SessionID != 0 {
 			t.Fatalf("an answer begins as %+v", resp)
@@ -87,16 +98,15 @@ func TestAnswerMemory(t *testing.T) {
 		}
 	}
 	fill(3, 10)
-	before := l.answer.Topics[0].Partitions
+	before := l.answer.Topics[:1][0].Partitions[:10]
 	fill(1, 5)
-	if &before[0] != &l.answer.Topics[0].Partitions[0] {
+	if &before[0] != &l.answer.Topics[:1][0].Partitions[:1][0] {
 		t.Error("the memory is not used again")
 	}
 	if before[9].AbortedTransactions != nil {
 		t.Error("an old answer's transactions are held")
 	}
 	fill(1, 2*answerItemsMax)
-	fill(0, 0)
 	if cap(l.answer.Topics) != 0 {
 		t.Error("the memory of a large answer is kept")
 	}

@@ -98,10 +98,7 @@ func (p *producePart) refuse(err error) { p.err, p.done = err, true }
 
 // newProduce makes a produce, from the memory of one that has ended if it can.
 func (l *loop) newProduce(r *request) *produce {
-	p := new(produce)
-	if n := len(l.produces); n > 0 {
-		p, l.produces = l.produces[n-1], l.produces[:n-1]
-	}
+	p := popped(&l.produces)
 	p.r, p.now = r, l.broker.now()
 	return p
 }
