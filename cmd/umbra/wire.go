@@ -104,8 +104,8 @@ func (d *daemon) reserve(context.Context) error {
 	if err := d.budget.check(); err != nil {
 		return err
 	}
-	d.ballast = make([]byte, d.budget.ballast())
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" { // an operator's own limit has no room for a ballast
+		d.ballast = make([]byte, d.budget.ballast())
 		was := debug.SetMemoryLimit(d.budget.heapLimit())
 		d.onStop(func(context.Context) error { debug.SetMemoryLimit(was); return nil })
 	}
