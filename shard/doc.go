@@ -14,7 +14,8 @@
 // end the shard runs hooks, publishes moved partitions and wakes their waiters,
 // closes what was closed, hands the ring its round, and does so again while that
 // brings more. Then it writes what connections queued: ten responses of one turn
-// are one system call, and nobody is asked before everybody is answered.
+// are one system call, and nobody is asked before everybody is answered. How long
+// turns take is in Stats.TurnBuckets: while one lasts, nothing else of the shard runs.
 //
 // Read Group (start, stop), Shard (the loop), Conn with Protocol (bytes), then
 // Partition. What reaches under gnet is in undergnet.go and nowhere else.

@@ -13,8 +13,15 @@ type Stats struct {
 	Turns        uint64
 	BusyNanos    int64 // time spent in turns
 	TurnMaxNanos int64 // longest turn
-	// Durations of turns, in which nothing else of the shard ran: bucket i counts
-	// those below 2^i microseconds, the last one the rest. BusyNanos is their sum.
+	// Durations of turns: bucket i counts those below 2^i microseconds that no lower
+	// bucket does, the last one the rest. BusyNanos is their sum.
+	//
+	// A turn lasts from gnet's call for an event to the end of the rounds and writes that
+	// follow it (endTurn). It is wall time: whatever blocks or is preempted in a posted function,
+	// a timer or a completion is in it. The loop's sleep, gnet's or its own, is not, nor
+	// what other goroutines run when the loop yields, nor gnet's read before the call.
+	// Of events that came at once gnet makes a turn each before it looks for more, and
+	// does not say so: a socket can wait for several turns, as a probe can (LagNanos).
 	TurnBuckets [turnBuckets]uint64
 	LagNanos    int64 // last probe: from the ring of the bell to its answer
 	LagMaxNanos int64

@@ -186,6 +186,10 @@ func (v *Vitals) figures() []report.Figure {
 		{Name: path + "gc_pause_max_ms", Unit: "ms", Better: report.Less, Value: v.Pauses.Max, Samples: int(v.Pauses.Count)},
 		{Name: path + "scheduling_wait_p99_ms", Unit: "ms", Better: report.Less, Value: v.Waits.P99, Samples: int(v.Waits.Count)},
 	}
+	if n := int(v.Turns.Count); n > 0 {
+		out = append(out, report.Figure{Name: path + "loop_turn_p99_ms", Unit: "ms", Better: report.Less, Value: v.Turns.P99, Samples: n},
+			report.Figure{Name: path + "loop_turn_max_ms", Unit: "ms", Better: report.Less, Value: v.Turns.Max, Samples: n})
+	}
 	if len(v.Loops) > 0 {
 		lags := make([]float64, len(v.Loops))
 		for i, s := range v.Loops {

@@ -125,7 +125,8 @@ func sample() *Report {
 		Shadow: delay.Summary{Count: 90000, P50: 3, P99: 40, P999: 29, Max: 32}}}, round(0.25, 1.5, busy))
 	r.Ceiling = &ceiling.Ceiling{Things: []ceiling.Thing{{Name: ceiling.CRC, Samples: []ceiling.Sample{{GiBps: 12, Cost: 0.08}}},
 		{Name: ceiling.Disk, Samples: []ceiling.Sample{{GiBps: 2, Cost: 0.09}, {GiBps: 3, Cost: 0.08}}}}}
-	r.Vitals = []*Vitals{{Engine: "io_uring", Pauses: Histogram{Count: 40, P50: 0.05, P99: 0.26, Max: 0.46}, Waits: Histogram{Count: 9000, P50: 0.01, P99: 0.2, Max: 3}, Loops: []float64{0.0001, 0.004, 0.0002}}}
+	r.Vitals = []*Vitals{{Engine: "io_uring", Pauses: Histogram{Count: 40, P50: 0.05, P99: 0.26, Max: 0.46}, Waits: Histogram{Count: 9000, P50: 0.01, P99: 0.2, Max: 3},
+		Turns: Histogram{Count: 70000, P50: 0.064, P99: 0.512, Max: 8.192}, Loops: []float64{0.0001, 0.004, 0.0002}}}
 	r.conclude()
 	return r
 }

@@ -173,6 +173,9 @@ func (r *Report) remarks() []string {
 func (v *Vitals) String() string {
 	s := fmt.Sprintf("umbra with %s: %d stops of the world, half within %.2f ms, 99 %% within %.2f, the longest within %.2f",
 		v.Engine, v.Pauses.Count, v.Pauses.P50, v.Pauses.P99, v.Pauses.Max)
+	if v.Turns.Count > 0 {
+		s += fmt.Sprintf("; a loop's turns: 99 %% within %.2f ms, the longest within %.2f", v.Turns.P99, v.Turns.Max)
+	}
 	if n := len(v.Loops); n > 0 {
 		half, _, worst := report.Median(v.Loops)
 		s += fmt.Sprintf("; a busy loop answered %d probes within %.2f ms at the median and %.2f at worst", n, 1000*half, 1000*worst)

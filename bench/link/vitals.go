@@ -1,9 +1,9 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -18,11 +18,13 @@ type Vitals struct {
 	Engine string    `json:"engine"`
 	Pauses Histogram `json:"gc_pauses"`         // the whole world stood still
 	Waits  Histogram `json:"scheduling_waits"`  // of goroutines that could run
+	Turns  Histogram `json:"loop_turns"`        // of all loops: for how long one ran nothing else
 	Loops  []float64 `json:"loop_lags_seconds"` // what the slowest loop took to answer a probe, while it copied in the warm-up
 }
 
-// Histogram is what the Go runtime counts, as differences of two scrapes. A quantile
-// is the upper bound of its bucket.
+// Histogram is what the Go runtime or umbra counts, as differences of two scrapes. A
+// quantile is the upper bound of its bucket; those of umbra are a factor of two apart,
+// from 64 us on.
 type Histogram struct {
 	Count int64   `json:"count"`
 	P50   float64 `json:"p50_ms"`
@@ -30,11 +32,12 @@ type Histogram struct {
 	Max   float64 `json:"max_ms"`
 }
 
-// The names in umbra's metrics. It has no histogram of loop stalls; the probes of its
-// loops, one for each scrape, stand in for it.
+// The names in umbra's metrics. A turn is for how long a loop was busy with one event; a
+// lag is what a probe waited for, which can be several turns, and for a processor, too.
 const (
 	metricPauses = "go_gc_pauses_seconds_bucket"
 	metricWaits  = "go_sched_latencies_seconds_bucket"
+	metricTurns  = "umbra_shard_turn_seconds_bucket"
 	metricLoop   = "umbra_shard_lag_seconds{"
 
 	metricMallocs     = "go_memstats_mallocs_total"
@@ -108,33 +111,35 @@ func (p *pulse) vitals(ctx context.Context, s *shadow.Shadow) (*Vitals, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vitals{Engine: s.Engine, Pauses: histogram(p.begin, end, metricPauses), Waits: histogram(p.begin, end, metricWaits), Loops: p.loops}, nil
+	of := func(metric string) Histogram { return histogram(p.begin, end, metric) }
+	return &Vitals{Engine: s.Engine, Pauses: of(metricPauses), Waits: of(metricWaits), Turns: of(metricTurns), Loops: p.loops}, nil
 }
 
-// histogram subtracts two scrapes of cumulative buckets.
+// histogram subtracts two scrapes of cumulative buckets, and sums what differs in other
+// labels than the bound, which comes last.
 func histogram(begin, end map[string]float64, name string) Histogram {
-	type bucket struct{ bound, count float64 }
-	var buckets []bucket
+	counts := map[float64]float64{}
 	for series, count := range end {
-		rest, ok := strings.CutPrefix(series, name+`{le="`)
-		bound, err := strconv.ParseFloat(strings.TrimSuffix(rest, `"}`), 64)
-		if ok && err == nil {
-			buckets = append(buckets, bucket{bound, count - begin[series]})
+		labels, ok := strings.CutPrefix(series, name+"{")
+		_, le, has := strings.Cut(","+labels, `,le="`)
+		bound, err := strconv.ParseFloat(strings.TrimSuffix(le, `"}`), 64)
+		if ok && has && err == nil {
+			counts[bound] += count - begin[series]
 		}
 	}
-	slices.SortFunc(buckets, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
-	if len(buckets) == 0 {
+	if len(counts) == 0 {
 		return Histogram{}
 	}
-	total := buckets[len(buckets)-1].count
+	bounds := slices.Sorted(maps.Keys(counts))
+	total := counts[bounds[len(bounds)-1]]
 	at := func(q float64) float64 {
 		last := 0.0
-		for _, b := range buckets {
-			if math.IsInf(b.bound, 1) {
+		for _, bound := range bounds {
+			if math.IsInf(bound, 1) {
 				break
 			}
-			last = b.bound
-			if b.count >= q*total {
+			last = bound
+			if counts[bound] >= q*total {
 				break
 			}
 		}

@@ -134,7 +134,7 @@ func shardFamilies() []Family {
 		f(Counter, "umbra_shard_queue_at_limit_seconds_total", "Seconds the shard's mailbox was full.", "shard"),
 		f(Gauge, "umbra_shard_stalled_seconds", "Seconds for which the shard's loop has not answered; 0 when it answers.", "shard"),
 		f(Gauge, "umbra_shard_lag_seconds", "Seconds the shard's loop last took to answer a probe.", "shard"),
-		f(Histogram, "umbra_shard_turn_seconds", "Seconds the shard's loop was busy in one turn, in which nothing else of the shard ran.", "shard"),
+		f(Histogram, "umbra_shard_turn_seconds", "Seconds the shard's loop was busy in one turn, for an event and all that was due with it; nothing else of the shard ran meanwhile.", "shard"),
 		f(Gauge, "umbra_shard_connections", "Connections the shard owns, accepted and dialled.", "shard"),
 		f(Gauge, "umbra_shard_partitions", "Partitions the shard owns.", "shard"),
 		f(Gauge, "umbra_shard_reading_bytes", "Bytes under way from the disk for readers; at most a little more than 4 MiB, but for one larger read.", "shard"),

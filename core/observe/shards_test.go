@@ -26,7 +26,8 @@ func TestShardCollectorAndChecks(t *testing.T) {
 	r.Register(CollectShards(g))
 	text := scrape(t, r)
 	for _, want := range []string{`umbra_shard_queue_depth{shard="0"}`, `umbra_shard_busy_ratio{shard="1"}`, `umbra_shard_arena_budget_bytes{shard="1"} 6.7108864e+07`,
-		`umbra_shard_connections_refused_total{shard="0",bound="files"} 0`, "umbra_metrics_errors_total 0"} {
+		`umbra_shard_connections_refused_total{shard="0",bound="files"} 0`,
+		`umbra_shard_turn_seconds_bucket{shard="0",le="+Inf"}`, `umbra_shard_turn_seconds_sum{shard="1"}`, `umbra_shard_turn_seconds_count{shard="1"}`, "umbra_metrics_errors_total 0"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -38,6 +39,16 @@ func TestShardCollectorAndChecks(t *testing.T) {
 	if ok, lines := report(ShardChecks(g, -1)); ok || !strings.Contains(lines, "[-] shard 0: its loop has not answered") {
 		t.Errorf("%v %s", ok, lines)
 	}
+}
+
+// Turns are told apart from 64 us to more than a minute; their sum is what the loop was busy.
+func TestTurnsOfAShard(t *testing.T) {
+	s := shard.Snapshot{Shard: 3, Stats: shard.Stats{BusyNanos: 60_090_000}}
+	s.TurnBuckets[2], s.TurnBuckets[7], s.TurnBuckets[15] = 5, 1, 2 // below 4 us, 128 us and 33 ms
+	text := exposition(t, func(e *Emit) { emitShard(e, s, 0) })
+	has(t, text, "# TYPE umbra_shard_turn_seconds histogram", `umbra_shard_turn_seconds_bucket{shard="3",le="6.4e-05"} 5`, `umbra_shard_turn_seconds_bucket{shard="3",le="0.000128"} 6`,
+		`umbra_shard_turn_seconds_bucket{shard="3",le="0.016384"} 6`, `umbra_shard_turn_seconds_bucket{shard="3",le="0.032768"} 8`, `umbra_shard_turn_seconds_bucket{shard="3",le="67.108864"} 8`,
+		`umbra_shard_turn_seconds_bucket{shard="3",le="+Inf"} 8`, `umbra_shard_turn_seconds_sum{shard="3"} 0.06009`, `umbra_shard_turn_seconds_count{shard="3"} 8`)
 }
 
 func report(checks []Check) (ok bool, text string) {
