@@ -61,6 +61,10 @@ type outcome struct {
 	took      time.Duration
 }
 
+// Syncfs says whether many fsyncs can be one syncfs here, and why; known is false before
+// the ring's first file. Safe for concurrent use.
+func (r *Ring) Syncfs() (why string, can, known bool) { return r.together.vol.reason() }
+
 // count is how many operations the engine does not have.
 func (t *together) count() int { return len(t.fresh) + len(t.held) + len(t.runs) }
 

@@ -324,6 +324,9 @@ func realRig(t *testing.T) (g *togetherRig, starve func() func()) {
 	if r.together.vol.dir == nil || !g.files[0].together {
 		t.Fatal("an ext4 with a journal is not trusted")
 	}
+	if why, can, known := r.Syncfs(); why != "ext4 with a journal" || !can || !known {
+		t.Errorf("%q, %v, %v", why, can, known)
+	}
 	r.together.vol.dirty = func() (int64, error) { return 0, nil } // whatever else the machine does
 	t.Cleanup(func() {
 		for _, f := range g.files {
@@ -399,6 +402,9 @@ func TestUntrustedVolume(t *testing.T) {
 	defer v.close()
 	if v.dir != nil {
 		t.Error("an ext4 without a journal is trusted")
+	}
+	if why, can, known := v.reason(); why != "ext4 without a journal" || can || !known {
+		t.Errorf("%q, %v, %v", why, can, known)
 	}
 }
 

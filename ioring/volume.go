@@ -26,6 +26,7 @@ const (
 type volume struct {
 	mu     sync.Mutex
 	looked bool
+	why    string   // it can, or cannot
 	dir    *os.File // of the file system; nil: it cannot sync many files at once
 	dev    uint64   // of its files
 
@@ -47,7 +48,11 @@ func (v *volume) look(path string) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.looked || !v.learn(dir) {
+	if v.looked {
+		_ = dir.Close()
+		return
+	}
+	if v.why = v.learn(dir); v.dir == nil {
 		_ = dir.Close()
 	}
 	v.looked = true
@@ -59,41 +64,61 @@ func (v *volume) unknown() bool {
 	return !v.looked
 }
 
-// learn takes dir when its file system can do what together needs.
-func (v *volume) learn(dir *os.File) bool {
+// learn takes dir when its file system can do what together needs, and says why it can or
+// cannot.
+func (v *volume) learn(dir *os.File) (why string) {
 	var st unix.Stat_t
-	if unix.Fstat(int(dir.Fd()), &st) != nil {
-		return false
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return err.Error()
 	}
 	device := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	if !trusted(dir, device) {
-		return false
+	why, ok := trusted(dir, device)
+	if !ok {
+		return why
 	}
 	disk, err := os.Open(filepath.Join(device, "stat"))
 	if err != nil {
-		return false
+		return err.Error()
 	}
 	v.disk, v.dirty, v.call = disk, dirtyBytes, unix.Syncfs
 	_, errDirty := v.dirty()
 	_, errWritten := v.written()
-	if errDirty != nil || errWritten != nil {
+	if err := errors.Join(errDirty, errWritten); err != nil {
 		_ = disk.Close()
-		return false
+		return err.Error()
 	}
 	v.dir, v.dev = dir, st.Dev
-	return true
+	return why
 }
 
-// trusted says whether syncfs tells all there is to tell. Before Linux 5.17 it keeps to
-// itself what the file system's own half came to. ext4 without a journal, and ext2, leave
-// inodes to the block device, whose error goes to whoever asks first and not to each of
-// the files.
-func trusted(dir *os.File, device string) bool {
+// trusted says whether syncfs tells all there is to tell, and why. Before Linux 5.17 it
+// keeps to itself what the file system's own half came to. ext4 without a journal, and
+// ext2, leave inodes to the block device, whose error goes to whoever asks first and not to
+// each of the files.
+func trusted(dir *os.File, device string) (why string, ok bool) {
 	var fs unix.Statfs_t
-	if !kernelAtLeast(5, 17) || unix.Fstatfs(int(dir.Fd()), &fs) != nil {
-		return false
+	if err := unix.Fstatfs(int(dir.Fd()), &fs); err != nil {
+		return err.Error(), false
 	}
-	return fs.Type == unix.XFS_SUPER_MAGIC || fs.Type == unix.EXT4_SUPER_MAGIC && journaled(device)
+	switch {
+	case !kernelAtLeast(5, 17):
+		return "Linux is older than 5.17", false
+	case fs.Type == unix.XFS_SUPER_MAGIC:
+		return "xfs", true
+	case fs.Type != unix.EXT4_SUPER_MAGIC:
+		return "neither ext4 nor xfs", false
+	case !journaled(device):
+		return "ext4 without a journal", false
+	}
+	return "ext4 with a journal", true
+}
+
+// reason says whether the volume can sync many files at once, and why; known is false
+// before its first file.
+func (v *volume) reason() (why string, can, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.why, v.dir != nil, v.looked
 }
 
 // journaled asks ext4 for the task of its journal.

@@ -38,6 +38,7 @@ func CollectStorage(g *shard.Group, dir string) func(*Emit) {
 	engine, reason := ring.Engine(), ring.Reason()
 	return func(e *Emit) {
 		e.Value("umbra_storage_engine_info", 1, engine, reason)
+		syncfsUsable(e, g, dir)
 		s, err := ringStats(e, g)
 		if err != nil {
 			e.Missing("storage", err)
@@ -53,6 +54,23 @@ func CollectStorage(g *shard.Group, dir string) func(*Emit) {
 		e.Value("umbra_storage_operations_failed_total", float64(s.Failed), dir)
 		e.Value("umbra_storage_inline_writes_total", float64(s.Inline), dir)
 		e.Value("umbra_storage_inline_writes_slow_total", float64(s.InlineSlow), dir)
+	}
+}
+
+// syncfsUsable emits whether shards may flush many files at once; nothing before one has
+// opened a file.
+func syncfsUsable(e *Emit, g *shard.Group, dir string) {
+	for i := range g.Len() {
+		why, can, known := g.Shard(i).Ring().Syncfs()
+		if !known {
+			continue
+		}
+		v := 0.0
+		if can {
+			v = 1
+		}
+		e.Value("umbra_storage_syncfs_usable", v, dir, why)
+		return
 	}
 }
 

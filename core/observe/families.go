@@ -114,6 +114,7 @@ func storageFamilies() []Family {
 		f(Gauge, "umbra_storage_size_bytes", "Bytes of the file system of the data directory.", "dir"),
 		f(Counter, "umbra_fsyncs_total", "Flushes to stable storage asked of the kernel.", "dir"),
 		f(Counter, "umbra_fsyncs_shared_total", "Operations made durable by a flush that another one asked for.", "dir"),
+		f(Gauge, "umbra_storage_syncfs_usable", "1 if many files can be flushed at once here, which takes Linux 5.17 and xfs or ext4 with a journal; with thousands of busy partitions it costs much less.", "dir", "reason"),
 		f(Counter, "umbra_storage_syncfs_total", "Flushes of the whole file system, each for the many files that wanted one at once.", "dir"),
 		f(Counter, "umbra_storage_syncfs_files_total", "Files that they flushed.", "dir"),
 		f(Counter, "umbra_storage_syncfs_rests_total", "Times that one took more than 100 ms, or wrote or would have written much that is not the shard's; files are then flushed one by one for a while, a minute at most.", "dir"),

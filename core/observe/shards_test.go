@@ -2,6 +2,9 @@ package observe
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +41,45 @@ func TestShardCollectorAndChecks(t *testing.T) {
 	}
 	if ok, lines := report(ShardChecks(g, -1)); ok || !strings.Contains(lines, "[-] shard 0: its loop has not answered") {
 		t.Errorf("%v %s", ok, lines)
+	}
+}
+
+// Whether many files can be flushed at once is told, with the reason, once there is a file.
+func TestStorageCollector(t *testing.T) {
+	g, err := shard.Start(shard.Config{Shards: 1, Listen: "127.0.0.1:0", Engine: "pwrite", ArenaBytes: 64 << 20, Log: quiet()},
+		func(*shard.Conn) shard.Protocol { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	defer func() {
+		if err := g.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	dir := t.TempDir()
+	r := NewRegistry(quiet())
+	r.Register(CollectStorage(g, dir))
+	if text := scrape(t, r); strings.Contains(text, "umbra_storage_syncfs_usable{") || !strings.Contains(text, "umbra_fsyncs_total{") {
+		t.Errorf("before the first file:\n%s", text)
+	}
+	err = g.Shard(0).Call(ctx, func() {
+		f, err := g.Shard(0).Ring().OpenFile(filepath.Join(dir, "log"), os.O_RDWR|os.O_CREATE, 0o600, false)
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	why, can, known := g.Shard(0).Ring().Syncfs()
+	want := fmt.Sprintf("umbra_storage_syncfs_usable{dir=%q,reason=%q} %d", dir, why, map[bool]int{true: 1}[can])
+	if text := scrape(t, r); !known || why == "" || !strings.Contains(text, want) {
+		t.Errorf("known %v, no %s in\n%s", known, want, text)
 	}
 }
 
