@@ -518,7 +518,7 @@ func TestPauseAndResume(t *testing.T) {
 func TestHungBroker(t *testing.T) {
 	s := newStory(t, linktest.Config{Brokers: 3}, nodeSetup{})
 	s.src.CreateTopic("orders", 3)
-	s.link("orders", func(d *spec.Definition) { d.Options.RequestTimeout = time.Minute })
+	s.link("orders", func(d *spec.Definition) { d.Options.RequestTimeout = 10 * time.Minute }) // longer than any of this may hang
 	s.same("orders", 3)
 	s.src.Hang(1, true) // leads partition 0, and is asked first
 	s.src.Reset(1)
@@ -539,25 +539,23 @@ func TestHungBroker(t *testing.T) {
 	s.src.Hang(3, true)
 	s.src.Reset(2)
 	s.src.Reset(3)
-	began := time.Now()
-	if err := s.n.manager.Pause(context.Background(), "dr"); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := s.n.manager.Pause(ctx, "dr"); err != nil {
 		t.Fatal(err)
 	}
 	l := s.dr()
 	s.eventually("nothing is fetched", func() bool { _, brokers := link.Kept(l); return brokers == 0 })
-	if err := s.n.manager.Resume(context.Background(), "dr"); err != nil {
+	if err := s.n.manager.Resume(ctx, "dr"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.n.manager.Delete(context.Background(), "dr", true); err != nil {
+	if err := s.n.manager.Delete(ctx, "dr", true); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-link.Stopped(l):
-	case <-time.After(30 * time.Second):
+	case <-ctx.Done():
 		t.Fatal("the deleted link runs on")
-	}
-	if took := time.Since(began); took > 45*time.Second {
-		t.Errorf("it took %s, as if somebody waited for the hung broker", took)
 	}
 }
 
