@@ -127,6 +127,41 @@ func TestSourceGrows(t *testing.T) {
 	}
 }
 
+// The topics of a source are told apart, grow one after the other, and die together.
+func TestSourceOfSeveralTopics(t *testing.T) {
+	cfg := SourceConfig{Topic: "load", Topics: 3, Partitions: 2, Record: 100, Batch: 1000, Chunk: 100_000, Bytes: 3 * 2 * 2000}
+	s, err := StartSource(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, names := context.Background(), cfg.Names()
+	if !slices.Equal(names, []string{"load-00000", "load-00001", "load-00002"}) {
+		t.Fatalf("topics %q", names)
+	}
+	rate := float64(s.About.BatchBytes) * 1000
+	if _, err := s.Grow(ctx, rate, 4*s.About.Step(rate)); err != nil { // both partitions of the first two
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		want := 2 * s.About.Records
+		if i < 2 {
+			want += s.About.Records
+		}
+		d, err := StartDiscard(DiscardConfig{Bootstrap: s.About.Addr, Topic: name, Chunk: 1 << 20, Answer: 16 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, err := d.Run(ctx)
+		if err = errors.Join(err, d.Close()); err != nil || !maps.Equal(d.Ends, map[int32]int64{0: want, 1: want}) || total.Bytes != 2*want/s.About.Records*int64(s.About.BatchBytes) {
+			t.Errorf("topic %q: read %+v up to %v, want %d in each partition; %v", name, total, d.Ends, want, err)
+		}
+	}
+	s.Kill()
+	if d, err := StartDiscard(DiscardConfig{Bootstrap: s.About.Addr, Topic: names[0]}); err == nil {
+		t.Errorf("a source that was killed answers; %v", d.Close())
+	}
+}
+
 func TestSourceStopsGrowingWithItsContext(t *testing.T) {
 	s, err := StartSource(SourceConfig{Topic: "load", Partitions: 1, Record: 100, Batch: 1000, Chunk: 100_000})
 	if err != nil {

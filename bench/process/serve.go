@@ -16,6 +16,7 @@ func Serve(ctx context.Context, name string, args []string, in io.Reader, out io
 	case SourceCommand:
 		var c SourceConfig
 		f.StringVar(&c.Topic, "topic", "", "")
+		f.IntVar(&c.Topics, "topics", 1, "")
 		f.IntVar(&c.Partitions, "partitions", 1, "")
 		f.IntVar(&c.Record, "record", 1024, "")
 		f.IntVar(&c.Batch, "batch", 16<<10, "")

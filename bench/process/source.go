@@ -21,19 +21,25 @@ const SourceCommand = "source"
 // SourceConfig is a synthetic source's data.
 type SourceConfig struct {
 	Topic      string
-	Partitions int
+	Topics     int   // how many of them, see Names; 0 is 1
+	Partitions int   // of each topic
 	Record     int   // bytes of a value
 	Batch      int   // most bytes of a batch before compression
 	Chunk      int   // most bytes of one partition in an answer
-	Bytes      int64 // that the topic holds at the start, about
+	Bytes      int64 // that all topics hold at the start, about
 	Codec      compress.Codec
 	Advertise  string // address that clients are told; empty: its own
 }
 
+// Names are the topics, in order.
+func (c SourceConfig) Names() []string {
+	return synthetic.Config{Topic: c.Topic, Topics: c.Topics}.Names()
+}
+
 // Args is the configuration as arguments of SourceCommand.
 func (c SourceConfig) Args() []string {
-	return []string{SourceCommand, "--topic", c.Topic, "--partitions", strconv.Itoa(c.Partitions), "--record", strconv.Itoa(c.Record),
-		"--batch", strconv.Itoa(c.Batch), "--chunk", strconv.Itoa(c.Chunk), "--bytes", strconv.FormatInt(c.Bytes, 10),
+	return []string{SourceCommand, "--topic", c.Topic, "--topics", strconv.Itoa(c.Topics), "--partitions", strconv.Itoa(c.Partitions),
+		"--record", strconv.Itoa(c.Record), "--batch", strconv.Itoa(c.Batch), "--chunk", strconv.Itoa(c.Chunk), "--bytes", strconv.FormatInt(c.Bytes, 10),
 		"--codec", c.Codec.String(), "--advertise", c.Advertise}
 }
 
@@ -76,8 +82,8 @@ func (a About) Step(rate float64) time.Duration {
 	return time.Duration(float64(a.BatchBytes) / rate * float64(time.Second))
 }
 
-// Batches is how many batches a Grow adds to a partition: it takes turns, the first
-// one first.
+// Batches is how many batches a Grow adds to a partition: they take turns, the first
+// one first. The partitions of several topics are counted through.
 func (a About) Batches(rate float64, d time.Duration, partition, partitions int) int64 {
 	step := a.Step(rate)
 	steps := int64((d + step - 1) / step)
@@ -85,7 +91,8 @@ func (a About) Batches(rate float64, d time.Duration, partition, partitions int)
 }
 
 // Grow makes the source grow by whole batches, partition after partition, and
-// returns when each was there. It ends early, with an error, when ctx does.
+// returns when each was there; the partitions of several topics are counted through.
+// It ends early, with an error, when ctx does.
 func (s *Source) Grow(ctx context.Context, rate float64, d time.Duration) ([]delay.Ack, error) {
 	stop := context.AfterFunc(ctx, s.kill)
 	defer stop()
@@ -96,10 +103,20 @@ func (s *Source) Grow(ctx context.Context, rate float64, d time.Duration) ([]del
 	return acks, s.ask(&acks)
 }
 
+// Kill ends the source with SIGKILL, as a disaster does, and waits until it is gone.
+// It takes the place of Close.
+func (s *Source) Kill() {
+	s.kill()
+	<-s.ended
+	s.in.Close()
+	s.out.Close()
+}
+
 // ServeSource is the child's side: it serves until in ends.
 func ServeSource(ctx context.Context, cfg SourceConfig, in io.Reader, out io.Writer) error {
-	s, err := synthetic.Start(synthetic.Config{Topic: cfg.Topic, Partitions: cfg.Partitions, RecordSize: cfg.Record, BatchSize: cfg.Batch,
-		ChunkBytes: cfg.Chunk, Bytes: cfg.Bytes / int64(cfg.Partitions), Codec: cfg.Codec, Advertise: cfg.Advertise})
+	partitions := max(1, cfg.Topics) * cfg.Partitions
+	s, err := synthetic.Start(synthetic.Config{Topic: cfg.Topic, Topics: cfg.Topics, Partitions: cfg.Partitions, RecordSize: cfg.Record, BatchSize: cfg.Batch,
+		ChunkBytes: cfg.Chunk, Bytes: cfg.Bytes / int64(partitions), Codec: cfg.Codec, Advertise: cfg.Advertise})
 	if err != nil {
 		return fmt.Errorf("start the synthetic source: %w", err)
 	}
@@ -121,7 +138,7 @@ func ServeSource(ctx context.Context, cfg SourceConfig, in io.Reader, out io.Wri
 		}
 		var acks []delay.Ack
 		delay.Pace(ctx, about.Step(g.Rate), g.For, func(i int, late time.Duration) {
-			p := i % cfg.Partitions
+			p := i % partitions
 			end := s.Grow(p)
 			acks = append(acks, delay.Ack{Partition: int32(p), End: end, At: measure.Now(), Late: int64(late)})
 		})

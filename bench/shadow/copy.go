@@ -22,7 +22,8 @@ type Copy struct {
 	Topic string
 }
 
-// Begin makes a link for one topic; copying begins at once.
+// Begin makes a link for one topic; copying begins at once. Where topic is a pattern
+// the link takes all that it names, and of the Copy only Link and Broken are of use.
 func (s *Shadow) Begin(ctx context.Context, bootstrap, topic string) (*Copy, error) {
 	s.copies++
 	c := &Copy{Shadow: s, Link: fmt.Sprintf("bench-%d", s.copies), Topic: topic}
@@ -74,7 +75,7 @@ func (c *Copy) Await(ctx context.Context, ends map[int32]int64) error {
 	defer tick.Stop()
 	for {
 		have, err := conn.Ends(c.Topic, partitions)
-		if err != nil && !passes(err) {
+		if err != nil && !Passes(err) {
 			return c.Broken(ctx, err)
 		}
 		sum, all := reached(have, ends)
@@ -95,9 +96,9 @@ func (c *Copy) Await(ctx context.Context, ends map[int32]int64) error {
 	}
 }
 
-// passes says whether an answer may be another one soon: the topic is not there
+// Passes says whether an answer may be another one soon: the topic is not there
 // yet, or its partitions are being opened.
-func passes(err error) bool {
+func Passes(err error) bool {
 	var code kafkaproto.ErrorCode
 	return errors.Is(err, plain.ErrNotThere) || errors.As(err, &code) && code.Retriable()
 }

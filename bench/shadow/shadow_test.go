@@ -34,7 +34,7 @@ func TestPasses(t *testing.T) {
 		errors.New("connection reset"):                                  false,
 		fmt.Errorf("x: %w", errors.Join(errors.New("y"), os.ErrClosed)): false,
 	} {
-		if got := passes(err); got != want {
+		if got := Passes(err); got != want {
 			t.Errorf("%v: got %v", err, got)
 		}
 	}

@@ -39,17 +39,22 @@ func versions() *kafkaproto.ApiVersionsResponse {
 	return resp
 }
 
+// metadata tells of all topics, whichever were asked for.
 func (s *Source) metadata() *kafkaproto.MetadataResponse {
 	host, port, _ := net.SplitHostPort(cmp.Or(s.cfg.Advertise, s.Addr()))
 	n, _ := strconv.Atoi(port)
-	cluster := "synthetic-" + s.id.String()
-	t := kafkaproto.MetadataResponseTopic{Topic: &s.cfg.Topic, TopicID: s.id}
-	for i := range s.cfg.Partitions {
-		t.Partitions = append(t.Partitions, kafkaproto.MetadataResponseTopicPartition{Partition: int32(i), Leader: 1, LeaderEpoch: s.cfg.LeaderEpoch, Replicas: []int32{1}, ISR: []int32{1}})
+	cluster := "synthetic-" + s.TopicID().String()
+	resp := &kafkaproto.MetadataResponse{ClusterID: &cluster, ControllerID: 1,
+		Brokers: []kafkaproto.MetadataResponseBroker{{NodeID: 1, Host: host, Port: int32(n)}}}
+	one := []int32{1}
+	for i := range s.names {
+		t := kafkaproto.MetadataResponseTopic{Topic: &s.names[i], TopicID: s.ids[i]}
+		for p := range s.partitions {
+			t.Partitions = append(t.Partitions, kafkaproto.MetadataResponseTopicPartition{Partition: int32(p), Leader: 1, LeaderEpoch: s.cfg.LeaderEpoch, Replicas: one, ISR: one})
+		}
+		resp.Topics = append(resp.Topics, t)
 	}
-	return &kafkaproto.MetadataResponse{ClusterID: &cluster, ControllerID: 1,
-		Brokers: []kafkaproto.MetadataResponseBroker{{NodeID: 1, Host: host, Port: int32(n)}},
-		Topics:  []kafkaproto.MetadataResponseTopic{t}}
+	return resp
 }
 
 func (s *Source) listOffsets(req *kafkaproto.ListOffsetsRequest) *kafkaproto.ListOffsetsResponse {
@@ -58,8 +63,10 @@ func (s *Source) listOffsets(req *kafkaproto.ListOffsetsRequest) *kafkaproto.Lis
 		out := kafkaproto.ListOffsetsResponseTopic{Topic: t.Topic}
 		for _, p := range t.Partitions {
 			a := kafkaproto.ListOffsetsResponseTopicPartition{Partition: p.Partition, Timestamp: -1, LeaderEpoch: s.cfg.LeaderEpoch}
-			if p.Timestamp == kafkaproto.TimestampLatest {
-				a.Offset = s.high[p.Partition].Load()
+			if slot, ok := s.slot(t.Topic, kafkaproto.TopicID{}, p.Partition); !ok {
+				a.ErrorCode = int16(kafkaproto.UnknownTopicOrPartition)
+			} else if p.Timestamp == kafkaproto.TimestampLatest {
+				a.Offset = s.high[slot].Load()
 			}
 			out.Partitions = append(out.Partitions, a)
 		}
@@ -73,8 +80,13 @@ func (s *Source) epochs(req *kafkaproto.OffsetForLeaderEpochRequest) *kafkaproto
 	for _, t := range req.Topics {
 		out := kafkaproto.OffsetForLeaderEpochResponseTopic{Topic: t.Topic}
 		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kafkaproto.OffsetForLeaderEpochResponseTopicPartition{
-				Partition: p.Partition, LeaderEpoch: s.cfg.LeaderEpoch, EndOffset: s.high[p.Partition].Load()})
+			a := kafkaproto.OffsetForLeaderEpochResponseTopicPartition{Partition: p.Partition, LeaderEpoch: s.cfg.LeaderEpoch, EndOffset: -1}
+			if slot, ok := s.slot(t.Topic, kafkaproto.TopicID{}, p.Partition); !ok {
+				a.ErrorCode = int16(kafkaproto.UnknownTopicOrPartition)
+			} else {
+				a.EndOffset = s.high[slot].Load()
+			}
+			out.Partitions = append(out.Partitions, a)
 		}
 		resp.Topics = append(resp.Topics, out)
 	}

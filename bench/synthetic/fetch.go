@@ -12,61 +12,71 @@ import (
 // goes on. A synthetic source has one session per connection.
 type session struct {
 	wanted []want
-	byPart map[int32]int
-	from   int // the partition answered first, so that none starves
+	bySlot map[int]int // index in wanted
+	from   int         // the partition answered first, so that none starves
 	reel   reel
 }
 
 type want struct {
-	partition int32
-	offset    int64
-	bytes     int
+	slot   int
+	offset int64
+	bytes  int
 }
 
 func (s *Source) newSession() *session {
-	return &session{byPart: map[int32]int{}, reel: reel{batch: s.batch, count: s.count}}
+	return &session{bySlot: map[int]int{}, reel: reel{batch: s.batch, count: s.count}}
 }
 
 // merge takes a request's partitions in.
-func (s *session) merge(req *kafkaproto.FetchRequest) {
+func (s *session) merge(req *kafkaproto.FetchRequest, c *catalog) error {
 	if req.SessionEpoch <= 0 {
-		s.wanted, s.byPart = s.wanted[:0], map[int32]int{}
+		s.wanted, s.bySlot = s.wanted[:0], map[int]int{}
 	}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			w := want{partition: p.Partition, offset: p.FetchOffset, bytes: int(p.PartitionMaxBytes)}
-			if i, ok := s.byPart[p.Partition]; ok {
-				s.wanted[i] = w
-				continue
+			slot, ok := c.slot(t.Topic, t.TopicID, p.Partition)
+			if !ok {
+				return errNotThere
 			}
-			s.byPart[p.Partition] = len(s.wanted)
-			s.wanted = append(s.wanted, w)
+			s.want(want{slot: slot, offset: p.FetchOffset, bytes: int(p.PartitionMaxBytes)})
 		}
 	}
 	for _, t := range req.ForgottenTopics {
 		for _, p := range t.Partitions {
-			s.forget(p)
+			if slot, ok := c.slot(t.Topic, t.TopicID, p); ok {
+				s.forget(slot)
+			}
 		}
 	}
+	return nil
 }
 
-func (s *session) forget(partition int32) {
-	i, ok := s.byPart[partition]
+func (s *session) want(w want) {
+	if i, ok := s.bySlot[w.slot]; ok {
+		s.wanted[i] = w
+		return
+	}
+	s.bySlot[w.slot] = len(s.wanted)
+	s.wanted = append(s.wanted, w)
+}
+
+func (s *session) forget(slot int) {
+	i, ok := s.bySlot[slot]
 	if !ok {
 		return
 	}
 	last := len(s.wanted) - 1
 	s.wanted[i] = s.wanted[last]
-	s.byPart[s.wanted[i].partition] = i
+	s.bySlot[s.wanted[i].slot] = i
 	s.wanted = s.wanted[:last]
-	delete(s.byPart, partition)
+	delete(s.bySlot, slot)
 }
 
 // piece is one partition's part of an answer: n batches from an offset on.
 type piece struct {
-	partition int32
-	offset    int64
-	batches   int
+	slot    int
+	offset  int64
+	batches int
 }
 
 // fetch answers when there is data, or when the wait is over.
@@ -76,7 +86,9 @@ func (s *Source) fetch(ctx context.Context, c net.Conn, ses *session, h kafkapro
 	if rd.Err() != nil {
 		return rd.Err()
 	}
-	ses.merge(&req)
+	if err := ses.merge(&req, &s.catalog); err != nil {
+		return err
+	}
 	deadline := time.NewTimer(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	defer deadline.Stop()
 	for {
@@ -103,13 +115,13 @@ func (s *Source) collect(ses *session, bytesMax int) []piece {
 	n := len(ses.wanted)
 	for i := range n {
 		w := ses.wanted[(ses.from+i)%n]
-		have := int((s.high[w.partition].Load() - w.offset) / s.count)
+		have := int((s.high[w.slot].Load() - w.offset) / s.count)
 		fit := min(w.bytes, s.cfg.ChunkBytes, left) / len(s.batch)
 		if len(out) == 0 {
 			fit = max(fit, 1)
 		}
 		if k := min(have, fit); k > 0 {
-			out = append(out, piece{w.partition, w.offset, k})
+			out = append(out, piece{w.slot, w.offset, k})
 			left -= k * len(s.batch)
 		}
 	}
@@ -122,19 +134,21 @@ func (s *Source) collect(ses *session, bytesMax int) []piece {
 // send writes the answer: heads from a small buffer, the batches from the reel.
 func (s *Source) send(c net.Conn, ses *session, h kafkaproto.RequestHeader, pieces []piece) error {
 	resp := kafkaproto.FetchResponse{SessionID: 1}
-	total := 0
-	if len(pieces) > 0 {
-		t := kafkaproto.FetchResponseTopic{Topic: s.cfg.Topic, TopicID: s.id}
-		for _, p := range pieces {
-			high := s.high[p.partition].Load()
-			t.Partitions = append(t.Partitions, kafkaproto.FetchResponseTopicPartition{Partition: p.partition, HighWatermark: high, LastStableOffset: high,
-				DivergingEpoch:       kafkaproto.FetchResponseTopicPartitionDivergingEpoch{Epoch: -1, EndOffset: -1},
-				CurrentLeader:        kafkaproto.FetchResponseTopicPartitionCurrentLeader{LeaderID: -1, LeaderEpoch: -1},
-				SnapshotID:           kafkaproto.FetchResponseTopicPartitionSnapshotID{EndOffset: -1, Epoch: -1},
-				PreferredReadReplica: -1})
-			total += p.batches * len(s.batch)
+	total, last := 0, -1
+	for _, p := range pieces {
+		topic, partition := s.at(p.slot)
+		if topic != last {
+			resp.Topics = append(resp.Topics, kafkaproto.FetchResponseTopic{Topic: s.names[topic], TopicID: s.ids[topic]})
+			last = topic
 		}
-		resp.Topics = []kafkaproto.FetchResponseTopic{t}
+		t := &resp.Topics[len(resp.Topics)-1]
+		high := s.high[p.slot].Load()
+		t.Partitions = append(t.Partitions, kafkaproto.FetchResponseTopicPartition{Partition: partition, HighWatermark: high, LastStableOffset: high,
+			DivergingEpoch:       kafkaproto.FetchResponseTopicPartitionDivergingEpoch{Epoch: -1, EndOffset: -1},
+			CurrentLeader:        kafkaproto.FetchResponseTopicPartitionCurrentLeader{LeaderID: -1, LeaderEpoch: -1},
+			SnapshotID:           kafkaproto.FetchResponseTopicPartitionSnapshotID{EndOffset: -1, Epoch: -1},
+			PreferredReadReplica: -1})
+		total += p.batches * len(s.batch)
 	}
 	w := kafkaproto.NewWriter(nil, false)
 	start := w.BeginFrame()

@@ -24,7 +24,8 @@ import (
 // Config shapes the source's data.
 type Config struct {
 	Topic      string
-	Partitions int
+	Topics     int            // how many of them, see Names; 0 is 1
+	Partitions int            // of each topic
 	RecordSize int            // bytes of a record's value
 	BatchSize  int            // most bytes of one record batch before compression; one record always fits
 	Codec      compress.Codec // of the batches
@@ -46,12 +47,12 @@ type Config struct {
 
 // Source is a running synthetic source.
 type Source struct {
-	cfg   Config
-	id    kafkaproto.TopicID
-	batch []byte // one batch at offset 0
-	count int64  // records in it
-	plain int    // bytes of it before compression
-	high  []atomic.Int64
+	cfg Config
+	catalog
+	batch []byte         // one batch at offset 0
+	count int64          // records in it
+	plain int            // bytes of it before compression
+	high  []atomic.Int64 // by slot
 
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -64,11 +65,11 @@ type Source struct {
 
 // Start listens on a free port of the loopback interface.
 func Start(cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg, id: kafkaproto.NewTopicID(), high: make([]atomic.Int64, cfg.Partitions),
-		conns: map[net.Conn]struct{}{}, grown: make(chan struct{})}
+	s := &Source{cfg: cfg, catalog: newCatalog(cfg), conns: map[net.Conn]struct{}{}, grown: make(chan struct{})}
 	if err := s.can(); err != nil {
 		return nil, err
 	}
+	s.high = make([]atomic.Int64, s.slots())
 	for i := range s.high {
 		s.high[i].Store((cfg.Records/s.count + cfg.Bytes/int64(len(s.batch))) * s.count)
 	}
@@ -96,8 +97,8 @@ func (s *Source) can() error {
 // Addr is the bootstrap address.
 func (s *Source) Addr() string { return s.listener.Addr().String() }
 
-// TopicID is the topic's id.
-func (s *Source) TopicID() kafkaproto.TopicID { return s.id }
+// TopicID is the id of the first topic.
+func (s *Source) TopicID() kafkaproto.TopicID { return s.ids[0] }
 
 // BatchBytes and BatchRecords are the size of one canned batch; PlainBytes is what
 // it would be without compression.
@@ -118,9 +119,10 @@ func (s *Source) TotalBytes() int64 {
 func (s *Source) SentBytes() int64 { return s.sent.Load() }
 
 // Grow appends one batch to a partition and wakes who waits for it. It returns
-// the new high watermark.
-func (s *Source) Grow(partition int) int64 {
-	high := s.high[partition].Add(s.count)
+// the new high watermark. The partitions of several topics are counted through:
+// those of the first topic, then those of the second.
+func (s *Source) Grow(slot int) int64 {
+	high := s.high[slot].Add(s.count)
 	s.mu.Lock()
 	close(s.grown)
 	s.grown = make(chan struct{})

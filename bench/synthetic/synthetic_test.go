@@ -65,7 +65,7 @@ func TestReelPlaysEveryBatch(t *testing.T) {
 			head = strconv.AppendInt(head, int64(i), 10)
 			want = strconv.AppendInt(want, int64(i), 10)
 			cuts = append(cuts, len(head))
-			pieces = append(pieces, piece{partition: int32(i), offset: int64(100 * i), batches: n})
+			pieces = append(pieces, piece{slot: i, offset: int64(100 * i), batches: n})
 			for k := range n {
 				want = append(want, canned...)
 				batch.View(want[len(want)-len(canned):]).SetBaseOffset(int64(100*i + k*count))
@@ -76,6 +76,32 @@ func TestReelPlaysEveryBatch(t *testing.T) {
 		if err := r.play(&got, head, cuts, pieces); err != nil || !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("pieces of %v batches: %d bytes, want %d, or others; %v", sizes, got.Len(), len(want), err)
 		}
+	}
+}
+
+// Every partition of every topic has a slot of its own, by name and by id.
+func TestCatalog(t *testing.T) {
+	c := newCatalog(Config{Topic: "t", Topics: 3, Partitions: 4})
+	for i, name := range c.names {
+		for p := range int32(4) {
+			slot, ok := c.slot(name, kafkaproto.TopicID{}, p)
+			same, known := c.slot("", c.ids[i], p)
+			topic, partition := c.at(slot)
+			if !ok || !known || slot != 4*i+int(p) || same != slot || topic != i || partition != p {
+				t.Errorf("topic %q partition %d: slot %d %v, by id %d %v; back to topic %d partition %d", name, p, slot, ok, same, known, topic, partition)
+			}
+		}
+	}
+	for _, p := range []int32{-1, 4} {
+		if slot, ok := c.slot(c.names[0], kafkaproto.TopicID{}, p); ok {
+			t.Errorf("partition %d is in slot %d", p, slot)
+		}
+	}
+	if slot, ok := c.slot("t", c.ids[0], 0); ok { // there are several, and none is called so
+		t.Errorf("topic t is in slot %d", slot)
+	}
+	if one := (Config{Topic: "t"}).Names(); len(one) != 1 || one[0] != "t" {
+		t.Errorf("one topic: %q", one)
 	}
 }
 

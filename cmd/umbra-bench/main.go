@@ -1,14 +1,15 @@
 // Command umbra-bench measures umbra from outside.
 //
-//	umbra-bench link    what a shadow link costs beside throwing the same bytes away, and how far it is behind
-//	umbra-bench peers   umbra beside MirrorMaker 2, Kafka's own replication and a plain program
-//	umbra-bench rpo     how far a shadow is behind, and what is lost when the source dies
-//	umbra-bench produce the broker beside Apache Kafka: producing with acks=all
-//	umbra-bench consume the broker beside Apache Kafka: consuming
-//	umbra-bench catchup what catching up after an outage takes, and what local clients feel of it
-//	umbra-bench soak    load, kill, partition, verify: for a given time, with a verdict
-//	umbra-bench compare what changed between two runs of a bench
-//	umbra-bench report  tables, an HTML page and a picture of finished benches
+//	umbra-bench link     what a shadow link costs beside throwing the same bytes away, and how far it is behind
+//	umbra-bench peers    umbra beside MirrorMaker 2, Kafka's own replication and a plain program
+//	umbra-bench rpo      how far a shadow is behind, and what is lost when the source dies
+//	umbra-bench failover how long a failover of many partitions takes with the source dead
+//	umbra-bench produce  the broker beside Apache Kafka: producing with acks=all
+//	umbra-bench consume  the broker beside Apache Kafka: consuming
+//	umbra-bench catchup  what catching up after an outage takes, and what local clients feel of it
+//	umbra-bench soak     load, kill, partition, verify: for a given time, with a verdict
+//	umbra-bench compare  what changed between two runs of a bench
+//	umbra-bench report   tables, an HTML page and a picture of finished benches
 //
 // The hidden commands are parts of a bench that run as processes of their own; see
 // bench/process.
@@ -77,6 +78,7 @@ func commands() []*cobra.Command {
 		newLink(),
 		newPeers(),
 		newRPO(),
+		newFailover(),
 		newProduce(),
 		newConsume(),
 		newCatchup(),

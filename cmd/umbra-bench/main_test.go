@@ -108,6 +108,8 @@ func TestUsageErrors(t *testing.T) {
 	f(`--delay-rate "x"`, "link", "--delay-rate", "x")
 	f(`--cell "hott"`, "link", "--cell", "hott")
 	f("--rounds is -1", "link", "--rounds", "-1")
+	f(`--shape "7": want TOPICSxPARTITIONS`, "failover", "--shape", "7")
+	f("--shape names 2x2 twice", "failover", "--shape", "2x2,2x2")
 	f("nowhere", "link", "--umbra", filepath.Join(t.TempDir(), "nowhere"))
 }
 

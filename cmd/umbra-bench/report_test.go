@@ -12,6 +12,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"umbra/bench/catchup"
+	"umbra/bench/failover"
 	"umbra/bench/link"
 	"umbra/bench/peers"
 	"umbra/bench/report"
@@ -152,7 +153,7 @@ func TestRunScriptKnowsEveryBench(t *testing.T) {
 
 // What the benches write now can be read.
 func TestSchemasAreKnown(t *testing.T) {
-	for _, schema := range []string{catchup.Schema, link.Schema, peers.Schema, rpo.Schema, traffic.Produce.Schema(), traffic.Consume.Schema(), soakSchema} {
+	for _, schema := range []string{catchup.Schema, failover.Schema, link.Schema, peers.Schema, rpo.Schema, traffic.Produce.Schema(), traffic.Consume.Schema(), soakSchema} {
 		if _, _, err := report.Read(reportFile(t, schema, 1)); err != nil {
 			t.Error(err)
 		}
