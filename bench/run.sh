@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ALL=(link peers rpo produce consume catchup soak) # in the order of the report
+ALL=(link peers rpo failover produce consume catchup soak) # in the order of the report
 # The charts of the picture, which README shows; those that are not there are left out.
 PICTURE=(peers-cost-1024 peers-cost-100 link-cost-synthetic rpo-kafka-20MB-delay rpo-kafka-lag-ms catchup-local-p99)
 program=${UMBRA_BENCH:-bin/umbra-bench}
@@ -21,13 +21,14 @@ results=bench/results
 # flags BENCH: what a full run asks for beyond the bench's own defaults.
 flags() {
   case "$1" in
-    link) echo --grid --bytes 2GiB --within 6m --seconds 0 ;; # rpo measures the delays
-    peers) echo --rounds 2 --seconds 8 ;;
+    link) echo --grid --bytes 2GiB --within 7m --seconds 0 ;; # rpo measures the delays
+    peers) echo --rounds 2 --seconds 7 ;;
     rpo) echo --rounds 2 --kills 8 --hdr "$results/rpo" ;;
+    failover) echo --within 75s ;;
     produce) echo --batch 1 --rounds 4 --seconds 2 --warm 6 ;;
     consume) echo --warm 6 ;;
     catchup) echo --rounds 2 ;;
-    soak) echo --for 90s --journal "$results/soak.jsonl" ;;
+    soak) echo --for 60s --journal "$results/soak.jsonl" ;;
   esac
 }
 
@@ -42,6 +43,17 @@ run() {
   else
     printf '=== umbra-bench %s FAILED after %d s\n' "$bench" $((SECONDS - begin))
     failed+=("$bench")
+  fi
+}
+
+# allocations TIME: what each step of the hot path takes from Go's heap, a batch or a
+# chunk an operation, to $folder/benchmem.txt.
+HOT='^Benchmark(FetchStream|Verifier|Update|Commit|Read|Write|Post|Receive|MailboxPushPop|AllocRelease)$'
+allocations() {
+  printf '\n=== go test -benchmem\n'
+  if ! "${GO:-go}" test -run '^$' -bench "$HOT" -benchtime "$1" -benchmem ./kafkaproto/... ./ioring/... ./shard/... |
+    grep -E '^(pkg|Benchmark)' >"$folder/benchmem.txt"; then
+    failed+=(benchmem)
   fi
 }
 
@@ -81,6 +93,7 @@ case "$mode" in
       # shellcheck disable=SC2046 # the flags are words
       run "$bench" $(flags "$bench")
     done
+    allocations 300ms
     page
     ;;
   short)
@@ -88,6 +101,7 @@ case "$mode" in
     rm -rf "$folder"
     mkdir -p "$folder"
     for bench in "${benches[@]}"; do run "$bench" --short; done
+    allocations 10x
     mapfile -t files < <(reports "$folder")
     if [ "${#files[@]}" != 0 ]; then
       "$program" report "${files[@]}" --html "$folder/report.html"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"umbra/bench/plain"
@@ -64,17 +65,25 @@ func (r *run) group(ctx context.Context, name string, from origin, cells []Cell,
 	return errors.Join(append(errs, ctx.Err())...)
 }
 
-// baseTurns is how often the base is measured in a round of the grid: the targets are
-// about it, and one pair says little.
-const baseTurns = 3
+// baseTurns is how often the base is measured in a round of the grid, and fewTurns the
+// other cells that a target is about and that are noisy: one pair says little.
+const (
+	baseTurns = 3
+	fewTurns  = 2
+)
 
 // turns are the lanes of one round.
 func (r *run) turns(lanes []*lane) (out []*lane) {
 	for _, l := range lanes {
-		out = append(out, l)
-		for n := 1; n < baseTurns && r.Grid == GridFull && l.Cell.Axis == ""; n++ {
-			out = append(out, l)
+		n := 1
+		switch {
+		case r.Grid != GridFull:
+		case l.Cell.Axis == "":
+			n = baseTurns
+		case l.Cell.Live > 0, l.Cell.Name == cellHot:
+			n = fewTurns
 		}
+		out = append(out, slices.Repeat([]*lane{l}, n)...)
 	}
 	return out
 }
