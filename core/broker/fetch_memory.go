@@ -8,14 +8,14 @@ import "umbra/kafkaproto"
 
 // fetchesMax is how many answered fetches a loop keeps for their memory, fetchItemsMax how
 // many topics and partitions, asked for and decoded, one of them may have room for,
-// fetchNameMax how long the name of a topic in it may be, which is as long as Kafka has
-// them, and answerItemsMax how many the loop's answer: a client could else fill a loop with
-// memory that nobody needs again.
+// answerItemsMax how many the loop's answer, and topicNameMax how long the name of a topic
+// in a kept request may be, which is as long as Kafka has them: a client could else fill a
+// loop with memory that nobody needs again.
 const (
 	fetchesMax     = 64
 	fetchItemsMax  = 512
-	fetchNameMax   = 249
 	answerItemsMax = 4096
+	topicNameMax   = 249
 )
 
 // newFetch makes a fetch, from the memory of one that was answered if it can.
@@ -56,7 +56,7 @@ func (f *fetch) recycle() {
 func (f *fetch) small() bool {
 	room := cap(f.items) + cap(f.m.Topics)
 	for _, t := range f.m.Topics[:cap(f.m.Topics)] {
-		if room += cap(t.Partitions); len(t.Topic) > fetchNameMax {
+		if room += cap(t.Partitions); len(t.Topic) > topicNameMax {
 			return false
 		}
 	}

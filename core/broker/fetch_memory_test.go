@@ -34,7 +34,7 @@ func TestFetchKeepsLittleMemory(t *testing.T) {
 		t.Error("a topic that had many partitions is kept")
 	}
 	named := endedFetch(l, 1, 1)
-	named.m.Topics[0].Topic = strings.Repeat("x", fetchNameMax+1)
+	named.m.Topics[0].Topic = strings.Repeat("x", topicNameMax+1)
 	if named.recycle(); len(l.fetches) != 0 {
 		t.Error("a long name is kept")
 	}

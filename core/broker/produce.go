@@ -104,8 +104,9 @@ func (l *loop) newProduce(r *request) *produce {
 }
 
 // producesMax is how many ended produces a loop keeps for their memory, and
-// producePartsMax how many partitions one of them may have had: a client could
-// else fill a loop with memory that nobody needs again.
+// producePartsMax how many topics and partitions one of them may have had, with names
+// of topicNameMax at most: a client could else fill a loop with memory that nobody
+// needs again.
 const (
 	producesMax     = 64
 	producePartsMax = 128
@@ -114,11 +115,29 @@ const (
 // recycle keeps the memory of a produce that nobody refers to any more.
 func (p *produce) recycle() {
 	l := p.r.loop
-	if len(l.produces) < producesMax && cap(p.parts) <= producePartsMax && cap(p.m.Topics) <= producePartsMax {
-		clear(p.parts)
-		*p = produce{m: p.m, parts: p.parts[:0]}
-		l.produces = append(l.produces, p)
+	if len(l.produces) == producesMax || !p.small() {
+		return
 	}
+	clear(p.parts)
+	for i := range p.m.Topics {
+		clear(p.m.Topics[i].Partitions) // they hold records
+	}
+	*p = produce{m: kafkaproto.ProduceRequest{Topics: p.m.Topics}, parts: p.parts[:0]}
+	l.produces = append(l.produces, p)
+}
+
+// small says whether its memory, the decoded request's included, is within the bounds.
+func (p *produce) small() bool {
+	if cap(p.parts) > producePartsMax || cap(p.m.Topics) > producePartsMax {
+		return false
+	}
+	room := 0
+	for _, t := range p.m.Topics[:cap(p.m.Topics)] {
+		if room += cap(t.Partitions); len(t.Topic) > topicNameMax {
+			return false
+		}
+	}
+	return room <= 2*producePartsMax
 }
 
 // own makes the records outlive the handler: those in the loop's scratch are

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"strings"
 	"testing"
 
 	"umbra/kafkaproto"
@@ -19,6 +20,23 @@ func TestProduceKeepsLittleMemory(t *testing.T) {
 	}
 	f(1, 100_000, 0)
 	f(100_000, 1, 0)
+	named := &produce{r: &request{loop: l}}
+	named.m.Topics = []kafkaproto.ProduceRequestTopic{{Topic: strings.Repeat("x", topicNameMax+1)}}
+	if named.recycle(); len(l.produces) != 0 {
+		t.Error("a long name is kept")
+	}
+	inside := &produce{r: &request{loop: l}}
+	inside.m.Topics = []kafkaproto.ProduceRequestTopic{{Partitions: make([]kafkaproto.ProduceRequestTopicPartition, 0, 100_000)}}
+	if inside.recycle(); len(l.produces) != 0 {
+		t.Error("a topic that had many partitions is kept")
+	}
+	full := &produce{r: &request{loop: l}}
+	parts := []kafkaproto.ProduceRequestTopicPartition{{Records: []byte("records")}}
+	full.m.TransactionID, full.m.Topics = new(string), []kafkaproto.ProduceRequestTopic{{Partitions: parts}}
+	if full.recycle(); parts[0].Records != nil || full.m.TransactionID != nil {
+		t.Error("what a request was about is held by its memory")
+	}
+	l.produces = nil
 	f(10, 100, 1)
 	for range 2 * producesMax {
 		f(1, 1, min(len(l.produces)+1, producesMax))
