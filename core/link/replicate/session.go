@@ -70,7 +70,7 @@ func (s *session) forget(r *Replicator) {
 	if s.forgotten == nil {
 		s.forgotten = map[topicKey]*kafkaproto.FetchRequestForgottenTopic{}
 	}
-	key := keyOf(r.Topic, r.SourceID)
+	key := s.keyOf(r)
 	t := s.forgotten[key]
 	if t == nil {
 		t = &kafkaproto.FetchRequestForgottenTopic{Topic: r.Topic, TopicID: r.SourceID}
@@ -79,9 +79,18 @@ func (s *session) forget(r *Replicator) {
 	t.Partitions = append(t.Partitions, r.Partition.Index)
 }
 
+// keyOf is what the session calls r's topic: one that was made anew has the name of the
+// one before.
+func (s *session) keyOf(r *Replicator) topicKey {
+	if s.byID {
+		return keyOf(r.Topic, r.SourceID)
+	}
+	return topicKey{name: r.Topic}
+}
+
 // forgetting reports whether the next request takes r's partition out.
 func (s *session) forgetting(r *Replicator) bool {
-	t := s.forgotten[keyOf(r.Topic, r.SourceID)]
+	t := s.forgotten[s.keyOf(r)]
 	return t != nil && slices.Contains(t.Partitions, r.Partition.Index)
 }
 

@@ -60,11 +60,12 @@ func TestSessionEpochs(t *testing.T) {
 func TestForgetting(t *testing.T) {
 	var s session
 	a, b := replicator("orders", kafkaproto.TopicID{1}, 0), replicator("orders", kafkaproto.TopicID{1}, 1)
-	other := replicator("orders", kafkaproto.TopicID{}, 0) // of the same name, without an id
+	other := replicator("orders", kafkaproto.TopicID{2}, 0) // of the same name: made anew
 	s.forget(a)
 	if s.forgetting(a) {
 		t.Error("there is no session to be forgotten in")
 	}
+	s.byID = true
 	s.sent()
 	if s.forget(a); !s.forgetting(a) {
 		t.Error("the session that the request makes will have it")
@@ -76,6 +77,10 @@ func TestForgetting(t *testing.T) {
 	s.renew()
 	if s.forgetting(a) {
 		t.Error("a new session knows nobody")
+	}
+	s.sent() // this one names topics by name
+	if s.forget(a); !s.forgetting(other) || s.forgetting(b) {
+		t.Error("a topic that was made anew is the same to the source")
 	}
 }
 
