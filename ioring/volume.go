@@ -196,6 +196,7 @@ func (v *volume) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.looked = true
+	v.why = "closed"
 	if v.dir != nil {
 		_ = v.dir.Close()
 		_ = v.disk.Close()
