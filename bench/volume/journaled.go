@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +24,12 @@ type Journaled struct {
 // inodeBytes is how much of the file system there is for each inode: enough for a few
 // files of every partition of a bench.
 const inodeBytes = 64 << 10
+
+// How long a mount that is busy is waited for before it is only taken out of sight.
+const (
+	busyTries = 20
+	busyWait  = 100 * time.Millisecond
+)
 
 // NewJournaled makes one of size bytes, of which it takes what is written to it, below
 // dir. It needs root, loop devices, mkfs.ext4 and losetup; an error says what is missing.
@@ -50,12 +58,18 @@ func (v *Journaled) mount() error {
 		err = fmt.Errorf("mount %s: %w", loop, err)
 	}
 	_, gone := tell("losetup", "--detach", loop) // once it is mounted, the device goes with the mount
+	if err == nil && gone != nil {
+		return errors.Join(gone, v.unmount())
+	}
 	return errors.Join(err, gone)
 }
 
-// tell runs a command and returns what it says.
+// tell runs a command and returns what it says. An interrupt of the bench is not for it:
+// what it makes would be left.
 func tell(command string, args ...string) (string, error) {
-	out, err := exec.Command(command, args...).CombinedOutput()
+	c := exec.Command(command, args...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := c.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", command, err, text)
@@ -65,10 +79,27 @@ func tell(command string, args ...string) (string, error) {
 
 // Close unmounts the file system, which nothing may use any more, and removes it.
 func (v *Journaled) Close() error {
-	if err := unix.Unmount(v.Dir, 0); err != nil {
-		return fmt.Errorf("unmount %s: %w", v.Dir, err)
+	if err := v.unmount(); err != nil {
+		return err
 	}
 	return v.remove()
+}
+
+// unmount does not wait for long: the kernel lets go of the files of a process that was
+// killed some time after it is gone.
+func (v *Journaled) unmount() error {
+	err := unix.Unmount(v.Dir, 0)
+	for tries := 0; errors.Is(err, unix.EBUSY) && tries < busyTries; tries++ {
+		time.Sleep(busyWait)
+		err = unix.Unmount(v.Dir, 0)
+	}
+	if errors.Is(err, unix.EBUSY) {
+		err = unix.Unmount(v.Dir, unix.MNT_DETACH)
+	}
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", v.Dir, err)
+	}
+	return nil
 }
 
 func (v *Journaled) remove() error { return errors.Join(os.Remove(v.Dir), os.Remove(v.image)) }
