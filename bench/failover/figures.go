@@ -85,8 +85,7 @@ func (r *Report) remark() {
 	var noise report.Disturbance
 	for _, c := range r.measured() {
 		if f := c.figures()[0]; f.Target != nil {
-			met, _ := f.Met()
-			m.Say("%s: %s s, target %s or less: %s", f.Name, report.Number(f.Value), report.Number(*f.Target), report.Verdict(met, f.Dirty))
+			m.Say("%s: %s s, target %s or less: %s", f.Name, report.Number(f.Value), report.Number(*f.Target), f.Judged())
 		}
 		for i, round := range c.Rounds {
 			noise.Look(fmt.Sprintf("%s round %d", c.Shape, i+1), &round.Window)

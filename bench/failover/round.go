@@ -206,6 +206,8 @@ func (b *bout) plan(ctx context.Context) error {
 
 // failOver gives the command and waits for its end.
 func (b *bout) failOver(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, copyLimit) // one that hangs
+	defer cancel()
 	op, err := b.link.Admin.Failover(ctx, b.link.Link, nil, b.link.Link)
 	if err == nil {
 		op, err = b.link.Admin.Await(ctx, op.ID, nil)

@@ -125,15 +125,14 @@ func (r *Report) targets(b *strings.Builder) {
 	t := report.Columns(b)
 	fmt.Fprintln(t, "FIGURE\tVALUE\tTARGET\tUNIT\tN\tVERDICT\t")
 	for _, f := range r.Figures {
-		met, ok := f.Met()
-		if !ok {
+		if _, ok := f.Met(); !ok {
 			continue
 		}
 		word := "at least"
 		if f.Better == report.Less {
 			word = "at most"
 		}
-		fmt.Fprintf(t, "%s\t%.2f\t%s %g\t%s\t%d\t%s\t\n", f.Name, f.Value, word, *f.Target, f.Unit, f.Samples, report.Verdict(met, f.Dirty))
+		fmt.Fprintf(t, "%s\t%.2f\t%s %g\t%s\t%d\t%s\t\n", f.Name, f.Value, word, *f.Target, f.Unit, f.Samples, f.Judged())
 	}
 	t.Flush()
 }

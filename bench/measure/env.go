@@ -83,14 +83,18 @@ func ext4(dir string) string {
 	return "ext4"
 }
 
-// javaVersion is the first line of what java says of itself on standard error.
+// javaVersion is the line with the version of what java says on standard error.
 func javaVersion() string {
 	out, err := exec.Command("java", "-version").CombinedOutput()
 	if err != nil {
 		return ""
 	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line)
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, " version ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }
 
 func fileSystem(dir string) string {

@@ -19,6 +19,9 @@ func TestJudged(t *testing.T) {
 		{Figure{Better: More, Value: 1.5, Low: 0.9, High: 1.6, Target: &one}, "undecided (met)"},
 		{Figure{Better: More, Value: 0.5, Low: 0.4, High: 1.6, Target: &one, Dirty: true}, "dirty (missed)"},
 		{Figure{Better: More, Value: 1, Low: 1, High: 1, Target: &one}, "met"},
+		{Figure{Better: More, Value: 2, Low: 1, High: 3, Target: &one}, "met"},
+		{Figure{Better: More, Value: 0.5, Low: 0.4, High: 1, Target: &one}, "undecided (missed)"},
+		{Figure{Better: Less, Value: 0.5, Low: 0.4, High: 1, Target: &one}, "met"},
 	} {
 		if got := c.f.Judged(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.f, got, c.want)

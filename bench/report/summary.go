@@ -91,8 +91,13 @@ func (f *Figure) Judged() string {
 
 // undecided says that one sample met the target and another did not.
 func (f *Figure) undecided() bool {
-	_, ok := f.Met()
-	return ok && f.Spread() && f.Low <= *f.Target && *f.Target < f.High && f.Low < f.High
+	if _, ok := f.Met(); !ok || !f.Spread() {
+		return false
+	}
+	low, high := Figure{Value: f.Low, Better: f.Better, Target: f.Target}, Figure{Value: f.High, Better: f.Better, Target: f.Target}
+	a, _ := low.Met()
+	b, _ := high.Met()
+	return a != b
 }
 
 // figures are those of all runs, in order.

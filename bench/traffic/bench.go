@@ -117,6 +117,9 @@ func (out *Report) remark(o Options) {
 	var d report.Disturbance
 	for _, c := range out.Cells {
 		for i := range c.Rounds {
+			if why := c.Rounds[i].Paced.Unkept; why != "" {
+				r.Say("%s %s round %d: %s", c.System, c.point(), i+1, why)
+			}
 			d.Look(fmt.Sprintf("%s %s round %d", c.System, c.point(), i+1), &c.Rounds[i].Paced.Window, &c.Rounds[i].Full.Window)
 		}
 	}

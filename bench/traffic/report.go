@@ -42,6 +42,7 @@ type Sample struct {
 	Late      delay.Summary  `json:"late"`      // of the generator behind its timetable
 	Histogram load.Histogram `json:"histogram"` // of Latency, where that is what is measured: at a fixed rate
 	Window    measure.Window `json:"window"`
+	Unkept    string         `json:"unkept,omitempty"` // the rate that was asked for; it makes the window dirty
 
 	result load.Result // what all this was worked out from, for OpenMessaging
 }

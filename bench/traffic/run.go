@@ -143,25 +143,31 @@ func (r *run) measure(ctx context.Context, s *system, j load.Job) (out Sample, e
 		return out, err
 	}
 	win, err := w.End(r.rule)
-	if why := unkept(j, got); why != "" {
+	why := unkept(j, got)
+	if why != "" {
 		win.Noise = append(win.Noise, why)
 	}
 	out = newSample(s.process(), got, win)
+	out.Unkept = why
 	if j.Kind == load.Flat { // a closed loop asks a slow broker less: not worth its size
 		out.Histogram = load.Histogram{}
 	}
 	return out, err
 }
 
-// rateKept is the part of the rate below which an open loop's latency is another load's.
-const rateKept = 0.95
+// rateKept is the part of the rate below which an open loop's latency is another load's,
+// and rateDrain how long the last batches may take, which is latency and no lack of rate.
+const (
+	rateKept  = 0.95
+	rateDrain = 500 * time.Millisecond
+)
 
 // unkept says that an open loop did not have its rate; empty where it had, or is none.
 func unkept(j load.Job, got load.Result) string {
-	if j.Kind != load.Steady && j.Kind != load.Tail || got.Wall <= 0 {
+	if j.Kind != load.Steady && j.Kind != load.Tail || got.Wall <= rateDrain {
 		return ""
 	}
-	kept := float64(got.Batches) / got.Wall.Seconds() / j.Rate
+	kept := float64(got.Batches) / (got.Wall - rateDrain).Seconds() / j.Rate
 	if kept >= rateKept {
 		return ""
 	}

@@ -130,7 +130,7 @@ func TestUnkept(t *testing.T) {
 	f := func(kind load.Kind, batches int64, want string) {
 		t.Helper()
 		j.Kind = kind
-		if got := unkept(j, load.Result{Batches: batches, Wall: 2 * time.Second}); got != want {
+		if got := unkept(j, load.Result{Batches: batches, Wall: 2*time.Second + rateDrain}); got != want {
 			t.Errorf("%v, %d batches in 2 s: %q, want %q", kind, batches, got, want)
 		}
 	}
