@@ -3,7 +3,6 @@ package failover
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -22,13 +21,7 @@ import (
 
 // The source's process is this test binary, run again.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == process.SourceCommand {
-		if err := process.Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	process.ServeIfChild()
 	os.Exit(m.Run())
 }
 

@@ -18,13 +18,7 @@ import (
 
 // The children are this test binary, run again.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{SourceCommand, DiscardCommand, WayCommand}, os.Args[1]) {
-		if err := Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	ServeIfChild()
 	os.Exit(m.Run())
 }
 

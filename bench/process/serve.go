@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 
 	"umbra/kafkaproto/compress"
 )
@@ -52,4 +54,18 @@ func Serve(ctx context.Context, name string, args []string, in io.Reader, out io
 		return ServeWay(ctx, c, in, out)
 	}
 	return fmt.Errorf("no hidden command %q", name)
+}
+
+// ServeIfChild serves as the part of a bench that this program's arguments name, and ends
+// the program; it returns where they name none. A test binary whose children are itself
+// calls it before it runs its tests.
+func ServeIfChild() {
+	if len(os.Args) < 2 || !slices.Contains([]string{SourceCommand, DiscardCommand, WayCommand}, os.Args[1]) {
+		return
+	}
+	if err := Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }

@@ -2,7 +2,6 @@ package rpo
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -23,13 +22,7 @@ import (
 
 // The source's process is this test binary, run again.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == process.SourceCommand {
-		if err := process.Serve(context.Background(), os.Args[1], os.Args[2:], os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	process.ServeIfChild()
 	os.Exit(m.Run())
 }
 
