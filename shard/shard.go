@@ -129,6 +129,33 @@ func (s *Shard) Call(ctx context.Context, f func()) error {
 	}
 }
 
+// stretchNanos is how long CallEach keeps a loop at a time.
+const stretchNanos = int64(time.Millisecond)
+
+// CallEach runs f(0) to f(n-1) on the loop, in order, and waits for them. A turn takes as
+// many of them as fit stretchNanos, so connections wait for a stretch and not for all: use
+// it for whatever is done to each of a shard's partitions, of which there may be thousands.
+// What other turns do may come between any two. Else as Call: when ctx ends first, the
+// stretch in hand may still run later.
+func (s *Shard) CallEach(ctx context.Context, n int, f func(i int)) error {
+	for from := 0; from < n; {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("call shard %d for %d of %d: %w", s.id, n-from, n, err)
+		}
+		next := from
+		err := s.Call(ctx, func() {
+			for end := s.nanos() + stretchNanos; next < n && (next == from || s.nanos() < end); next++ {
+				f(next)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		from = next
+	}
+	return nil
+}
+
 // After runs f on the loop once, not before d has passed.
 func (s *Shard) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
 

@@ -76,6 +76,66 @@ func TestPostFromTheLoopDoesNotStarveConnections(t *testing.T) {
 	over.Store(true)
 }
 
+func TestCallEachLetsOthersIn(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	var ran []int
+	const other = -1
+	err := s.CallEach(context.Background(), 3, func(i int) {
+		ran = append(ran, i)
+		if i == 0 {
+			s.Post(func() { ran = append(ran, other) })
+			for end := s.nanos() + stretchNanos; s.nanos() <= end; {
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{0, other, 1, 2}; !slices.Equal(ran, want) {
+		t.Errorf("%v ran, want %v", ran, want)
+	}
+}
+
+func TestCallEachTakesManyInATurn(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	const n = 10_000
+	ran, before := 0, uint64(0)
+	onLoop(t, s, func() { before = s.stats.Messages })
+	if err := s.CallEach(context.Background(), n, func(i int) {
+		if i != ran {
+			t.Errorf("number %d ran after %d others", i, ran)
+		}
+		ran++
+	}); err != nil {
+		t.Fatal(err)
+	}
+	onLoop(t, s, func() {
+		if took := s.stats.Messages - before; ran != n || took > n/2 {
+			t.Errorf("%d ran, in %d messages", ran, took)
+		}
+	})
+}
+
+func TestCallEachEndsWithItsContext(t *testing.T) {
+	g := startGroup(t, Config{}, nil)
+	s := g.Shard(0)
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := 0
+	err := s.CallEach(ctx, 3, func(int) {
+		ran++
+		cancel()
+		for end := s.nanos() + stretchNanos; s.nanos() <= end; {
+		}
+	})
+	onLoop(t, s, func() {
+		if ran != 1 || !errors.Is(err, context.Canceled) {
+			t.Errorf("%d ran, err %v", ran, err)
+		}
+	})
+}
+
 func TestCallGivesUpWithItsContext(t *testing.T) {
 	g := startGroup(t, Config{}, nil)
 	s := g.Shard(0)

@@ -12,7 +12,7 @@ import (
 func Kept(l *Link) (partitions, brokers int) {
 	for i, w := range l.workers {
 		l.cfg.Group.Shard(i).Call(context.Background(), func() {
-			w.Visit(func(replicate.PartitionStatus) { partitions++ })
+			partitions += len(w.Partitions())
 			w.VisitBrokers(func(replicate.Broker, bool, time.Time, replicate.FetcherStats) { brokers++ })
 		})
 	}
@@ -26,11 +26,9 @@ func Stopped(l *Link) <-chan struct{} { return l.ended }
 func AssignmentOf(l *Link, id shard.PartitionID) (a replicate.Assignment) {
 	for i, w := range l.workers {
 		l.cfg.Group.Shard(i).Call(context.Background(), func() {
-			w.VisitFollowing(func(b replicate.Assignment, _ replicate.Waits) {
-				if b.Partition == id {
-					a = b
-				}
-			})
+			if b, _, ok := w.Following(id); ok {
+				a = b
+			}
 		})
 	}
 	return a

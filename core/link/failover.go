@@ -355,8 +355,16 @@ func (f *failover) decide(ctx context.Context, topics []*metadata.Topic) error {
 // onPartitions runs do on the owning loop of every partition, shard by shard
 // side by side, and waits until each has called done.
 func (f *failover) onPartitions(ctx context.Context, topics []*metadata.Topic, do func(s *shard.Shard, t *metadata.Topic, index int32, done func(error))) error {
+	type of struct {
+		t     *metadata.Topic
+		index int32
+	}
+	owned := make([][]of, f.l.cfg.Group.Len())
 	total := 0
 	for _, t := range topics {
+		for i, p := range t.Partitions {
+			owned[p.Shard] = append(owned[p.Shard], of{t, int32(i)})
+		}
 		total += len(t.Partitions)
 	}
 	type answer struct {
@@ -364,22 +372,16 @@ func (f *failover) onPartitions(ctx context.Context, topics []*metadata.Topic, d
 		err error
 	}
 	answers := make(chan answer, total)
-	calls := make(chan error, f.l.cfg.Group.Len())
-	for n := range f.l.cfg.Group.Len() {
+	calls := make(chan error, len(owned))
+	for n, list := range owned {
 		s := f.l.cfg.Group.Shard(n)
-		go func() { // ends with the loop's turn or with ctx
-			calls <- s.Call(ctx, func() {
-				for _, t := range topics {
-					for i, p := range t.Partitions {
-						if p.Shard == n {
-							do(s, t, int32(i), func(err error) { answers <- answer{t, err} })
-						}
-					}
-				}
+		go func() { // ends with the loop's turns or with ctx
+			calls <- s.CallEach(ctx, len(list), func(i int) {
+				do(s, list[i].t, list[i].index, func(err error) { answers <- answer{list[i].t, err} })
 			})
 		}()
 	}
-	for range f.l.cfg.Group.Len() {
+	for range owned {
 		if err := <-calls; err != nil {
 			return err
 		}

@@ -179,15 +179,11 @@ func (f *flight) byShard(ctx context.Context, list []*candidate, do func(w *repl
 		s, w := f.l.cfg.Group.Shard(n), f.l.workers[n]
 		// A loop that is asked is waited for, also when the flight is called off:
 		// it writes to the candidates.
-		err := s.Call(context.WithoutCancel(ctx), func() {
-			if f.l.generation.Load() != f.generation {
-				for _, c := range group {
-					c.err = errHeld
-				}
-				return
-			}
-			for _, c := range group {
+		err := s.CallEach(context.WithoutCancel(ctx), len(group), func(i int) {
+			if c := group[i]; f.l.generation.Load() == f.generation {
 				do(w, s, c)
+			} else {
+				c.err = errHeld
 			}
 		})
 		if err != nil {

@@ -166,9 +166,9 @@ func (l *Link) running(ctx context.Context) (map[shard.PartitionID]replicate.Ass
 		waits replicate.Waits
 	}
 	for i, w := range l.workers {
-		var rows []row
-		err := l.cfg.Group.Shard(i).Call(ctx, func() {
-			w.VisitFollowing(func(a replicate.Assignment, waits replicate.Waits) { rows = append(rows, row{a, waits}) })
+		rows, err := ofPartitions(ctx, l.cfg.Group.Shard(i), w, func(id shard.PartitionID) (row, bool) {
+			a, waits, ok := w.Following(id)
+			return row{a, waits}, ok
 		})
 		if err != nil {
 			return nil, err
@@ -203,11 +203,7 @@ func (l *Link) holdStopped(ctx context.Context, t *metadata.Topic, running map[s
 	}
 	for n, ids := range byShard {
 		w := l.workers[n]
-		err := l.cfg.Group.Shard(n).Call(ctx, func() {
-			for _, id := range ids {
-				w.Hold(id)
-			}
-		})
+		err := l.cfg.Group.Shard(n).CallEach(ctx, len(ids), func(i int) { w.Hold(ids[i]) })
 		if err != nil && ctx.Err() == nil {
 			l.log.Error("shard was not told to stop copying", "topic", t.Name, "shard", n, "err", err)
 		}

@@ -256,11 +256,9 @@ type brokerNow struct {
 func (l *Link) progress(ctx context.Context) (progress, error) {
 	out := progress{of: map[shard.PartitionID]replicate.PartitionStatus{}, counters: make([]replicate.Counters, len(l.workers))}
 	for i, w := range l.workers {
-		var of []replicate.PartitionStatus
 		var brokers []brokerNow
 		var c replicate.Counters
 		err := l.cfg.Group.Shard(i).Call(ctx, func() {
-			w.Visit(func(p replicate.PartitionStatus) { of = append(of, p) })
 			w.VisitBrokers(func(b replicate.Broker, connected bool, answered time.Time, _ replicate.FetcherStats) {
 				brokers = append(brokers, brokerNow{b.Addr, connected, answered})
 			})
@@ -269,10 +267,33 @@ func (l *Link) progress(ctx context.Context) (progress, error) {
 		if err != nil {
 			return out, err
 		}
+		of, err := ofPartitions(ctx, l.cfg.Group.Shard(i), w, w.Status)
+		if err != nil {
+			return out, err
+		}
 		for _, p := range of {
 			out.of[p.Partition] = p
 		}
 		out.counters[i], out.brokers = c, append(out.brokers, brokers...)
+	}
+	return out, nil
+}
+
+// ofPartitions asks about every partition that a worker copies, where there is something to
+// tell, and keeps the shard's other work waiting for none of them but the one in hand.
+func ofPartitions[T any](ctx context.Context, s *shard.Shard, w *replicate.Worker, ask func(shard.PartitionID) (T, bool)) ([]T, error) {
+	var ids []shard.PartitionID
+	if err := s.Call(ctx, func() { ids = w.Partitions() }); err != nil {
+		return nil, err
+	}
+	out := make([]T, 0, len(ids))
+	err := s.CallEach(ctx, len(ids), func(i int) {
+		if t, ok := ask(ids[i]); ok {
+			out = append(out, t)
+		}
+	})
+	if err != nil {
+		return nil, err // and out is left to a loop whose answer comes too late
 	}
 	return out, nil
 }

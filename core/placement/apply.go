@@ -79,9 +79,8 @@ type partUpdate struct {
 	cfg   segment.Config
 }
 
-// update hands changed topics to the loops that own their partitions, one
-// message per loop: a failover changes thousands of topics at once, several
-// times.
+// update hands changed topics to the loops that own their partitions, all of a loop's
+// together: a failover changes thousands of topics at once, several times.
 func (k *Keeper) update(topics []*metadata.Topic) {
 	byShard := map[int][]partUpdate{}
 	for _, t := range topics {
@@ -101,11 +100,9 @@ func (k *Keeper) update(topics []*metadata.Topic) {
 	}
 	for n, list := range byShard {
 		s := k.group.Shard(n)
-		err := s.Call(k.ctx, func() {
-			for _, u := range list {
-				if p := s.Partition(u.id); p != nil {
-					u.apply(p)
-				}
+		err := s.CallEach(k.ctx, len(list), func(i int) {
+			if p := s.Partition(list[i].id); p != nil {
+				list[i].apply(p)
 			}
 		})
 		if err != nil && k.ctx.Err() == nil {

@@ -1,6 +1,8 @@
 package replicate
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"umbra/shard"
@@ -19,11 +21,10 @@ type PartitionStatus struct {
 	Progress
 }
 
-// Visit calls do for every partition of the Worker. Loop only.
-func (w *Worker) Visit(do func(PartitionStatus)) {
-	for _, r := range w.all {
-		do(r.status())
-	}
+// Partitions are those of the Worker, in no order. Loop only; whoever goes through them
+// all does it by Shard.CallEach, and some may have left by then.
+func (w *Worker) Partitions() []shard.PartitionID {
+	return slices.AppendSeq(make([]shard.PartitionID, 0, len(w.all)), maps.Keys(w.all))
 }
 
 // Status is the view of one partition; false when the Worker does not copy it.
@@ -36,15 +37,15 @@ func (w *Worker) Status(id shard.PartitionID) (PartitionStatus, bool) {
 	return r.status(), true
 }
 
-// VisitFollowing calls do for every partition that is in a fetcher's hands,
-// connected or not. waits is what it waits for, as the last Refused event about
-// it said. Loop only.
-func (w *Worker) VisitFollowing(do func(a Assignment, waits Waits)) {
-	for _, r := range w.all {
-		if r.phase != stopped {
-			do(r.Assignment, Waits{Refused: r.trouble == refused, Full: r.trouble == full, Memory: r.trouble == starving})
-		}
+// Following is the assignment of a partition that is in a fetcher's hands, connected or
+// not, and what it waits for, as the last Refused event about it said; false when the
+// Worker does not copy it now. Loop only.
+func (w *Worker) Following(id shard.PartitionID) (Assignment, Waits, bool) {
+	r := w.all[id]
+	if r == nil || r.phase == stopped {
+		return Assignment{}, Waits{}, false
 	}
+	return r.Assignment, Waits{Refused: r.trouble == refused, Full: r.trouble == full, Memory: r.trouble == starving}, true
 }
 
 // Waits is what a partition waits for that clears up by itself.
