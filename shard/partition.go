@@ -1,7 +1,10 @@
 package shard
 
 import (
+	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"umbra/kafkaproto"
@@ -249,21 +252,34 @@ func (ps *partitions) remove(id PartitionID, discard bool, done func(dir string,
 }
 
 // closeAll flushes and closes every log (loop); done comes when all are closed.
-func (ps *partitions) closeAll(done func()) {
+//
+// Those whose end would take longest to read again come first: what late finds still
+// waiting for its checkpoint gets none.
+func (ps *partitions) closeAll(late func() bool, done func()) {
 	ps.closed = true
-	left := 1
+	list := slices.SortedFunc(maps.Values(ps.byID), func(a, b *Partition) int {
+		return cmp.Compare(b.Log.SinceCheckpoint(), a.Log.SinceCheckpoint())
+	})
+	left, without := len(list)+1, 0
 	one := func() {
-		if left--; left == 0 {
-			done()
+		if left--; left > 0 {
+			return
 		}
+		if without > 0 {
+			ps.shard.log.Warn("logs were closed without a checkpoint, for the time to stop was up; all of them is durable, and the next start reads their ends again",
+				"shard", ps.shard.id, "logs", without, "of", len(list))
+		}
+		done()
 	}
-	for id, p := range ps.byID {
-		left++
+	for _, p := range list {
 		p.entry.open.Store(false)
-		p.Log.Close(func(err error) {
-			if err != nil && !errors.Is(err, segment.ErrClosed) {
+		p.Log.CloseUnlessLate(late, func(err error) {
+			switch {
+			case errors.Is(err, segment.ErrNoCheckpoint):
+				without++
+			case err != nil && !errors.Is(err, segment.ErrClosed):
 				ps.shard.log.Error("log was not closed cleanly; it is verified when it is opened again",
-					"topic", p.Topic, "partition", id.Index, "error", err)
+					"topic", p.Topic, "partition", p.ID.Index, "error", err)
 			}
 			one()
 		})

@@ -100,35 +100,6 @@ func TestAppendWakesAndPublishes(t *testing.T) {
 	})
 }
 
-func TestStopFlushesAndOpenFindsItAll(t *testing.T) {
-	engines(t, func(t *testing.T, engine string) {
-		dir := t.TempDir()
-		const partitions, batches, records = 20, 50, 7
-		for round := range 3 {
-			g := startGroup(t, Config{Shards: 2, Engine: engine}, nil)
-			for i := range int32(partitions) {
-				def := testDef(dir, i)
-				mustOpen(t, g, def, int(i)%2)
-				got, _ := g.Published(def.ID)
-				if want := int64(round * batches * records); got.HighWatermark != want || got.LogEnd != want {
-					t.Fatalf("round %d partition %d: %+v, want %d", round, i, got, want)
-				}
-			}
-			for i := range int32(partitions) {
-				err := g.Do(context.Background(), testDef(dir, i).ID, func(p *Partition) {
-					for range batches {
-						appendTo(t, p, records)
-					}
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			stopGroup(t, g) // with writes in flight
-		}
-	})
-}
-
 func TestLeaderEpochIsNeverBelowTheLogs(t *testing.T) {
 	dir := t.TempDir()
 	g := startGroup(t, Config{}, nil)

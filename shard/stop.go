@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"umbra/ioring"
 )
@@ -13,7 +14,7 @@ import (
 //
 //  1. no client is let in, dials are cancelled;
 //  2. connections close with ErrStopped;
-//  3. logs are flushed and close;
+//  3. logs are flushed and close; checkpoints are written while a quarter of the time is left;
 //  4. offloaded jobs end;
 //  5. posted messages are run, nothing is taken after that;
 //  6. loops end, then the writable watcher;
@@ -43,7 +44,8 @@ func (g *Group) stop(ctx context.Context) error {
 		s.closeAll(fmt.Errorf("close connection: %w", ErrStopped))
 		done()
 	})
-	st.onLoops(ctx, "close logs", func(s *Shard, done func()) { s.partitions.closeAll(done) })
+	late := lateIn(ctx, time.Now())
+	st.onLoops(ctx, "close logs", func(s *Shard, done func()) { s.partitions.closeAll(late, done) })
 	st.onLoops(ctx, "end offloaded work", func(s *Shard, done func()) { s.stopOffloads(); done() })
 	if st.all() {
 		st.note("end offloaded work", waitGroup(ctx, &g.workers))
@@ -53,6 +55,17 @@ func (g *Group) stop(ctx context.Context) error {
 	st.release(ctx)
 	g.endLife()
 	return errors.Join(st.errs...)
+}
+
+// lateIn says when it is time to do without what can be made good later: when a quarter
+// of what ctx leaves from now on is left.
+func lateIn(ctx context.Context, now time.Time) func() bool {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return func() bool { return false }
+	}
+	by := now.Add(end.Sub(now) / 4 * 3)
+	return func() bool { return time.Now().After(by) }
 }
 
 // stopping remembers which shards do not answer.

@@ -88,7 +88,16 @@ func (a *app) serve(ctx context.Context, c *config.Config) error {
 	case failure = <-d.store.Failed():
 		d.log.Error("the metadata store failed; stopping", "err", failure)
 	}
-	return errors.Join(failure, d.stop())
+	return notStopped(errors.Join(failure, d.stop()))
+}
+
+// notStopped says of a stop that ran out of time what that means.
+func notStopped(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &failure{code: exitError, what: fmt.Sprintf("umbra did not stop within %v, and ended as it was", stopTimeout), why: err.Error(),
+		do: "start it again: what was acknowledged is kept, and logs that were left open are checked when they are opened"}
 }
 
 // reachable turns the address the broker listens on into one that clients can

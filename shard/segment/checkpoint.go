@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"umbra/ioring"
 )
 
 const (
@@ -76,16 +78,30 @@ func (l *Log) metaNow() meta {
 	return meta{id: l.env.Identity, start: max(l.start, l.startWanted), floor: l.floor}
 }
 
+// putCheckpoint writes state, index and meta file. Whichever of them a crash leaves old
+// says less than is durable, so one fsync of the directory does for all.
 func putCheckpoint(dir string, c *checkpoint, m meta) error {
-	if err := writeAtomic(dir, fileName(c.floor.offset, stateSuffix), c.state); err != nil {
-		return err
+	files := []struct {
+		name string
+		data []byte
+	}{{fileName(c.floor.offset, stateSuffix), c.state}, {metaName, m.encode()}}
+	for _, f := range files {
+		if err := writeSynced(filepath.Join(dir, f.name+tmpSuffix), f.data); err != nil {
+			return err
+		}
 	}
 	if c.idx != nil {
 		if err := writeIndex(dir, c.idx, &c.sum); err != nil {
 			return err
 		}
 	}
-	if err := writeMeta(dir, m); err != nil {
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := os.Rename(path+tmpSuffix, path); err != nil {
+			return err
+		}
+	}
+	if err := ioring.SyncDir(dir); err != nil {
 		return err
 	}
 	return dropOldStates(dir)

@@ -12,7 +12,14 @@ import (
 // what is in flight. A failed log is closed as it is. Further calls get
 // ErrClosed from the log, waiters too.
 func (l *Log) Close(done func(error)) {
-	l.finishWith(true, l.finalWork, done)
+	l.CloseUnlessLate(func() bool { return false }, done)
+}
+
+// CloseUnlessLate is Close for whoever closes thousands of logs and has to end by a
+// certain time: where late, which any goroutine may call, says so by the time the
+// checkpoint would be written, none is, and done gets ErrNoCheckpoint.
+func (l *Log) CloseUnlessLate(late func() bool, done func(error)) {
+	l.finishWith(true, func() func() error { return l.finalWork(late) }, done)
 }
 
 // Discard closes a log whose files are about to be deleted: as Close does, but
@@ -41,8 +48,11 @@ func (l *Log) finishWith(flush bool, work func() func() error, done func(error))
 	})
 }
 
-// finalWork is what a clean close leaves for the next Open.
-func (l *Log) finalWork() func() error {
+// finalWork is what a clean close leaves for the next Open; nil where that is there.
+func (l *Log) finalWork(late func() bool) func() error {
+	if l.untouched() {
+		return nil
+	}
 	l.takeCheckpoint()
 	if len(l.ckpts) == 0 {
 		return nil
@@ -56,14 +66,27 @@ func (l *Log) finalWork() func() error {
 	}
 	m := l.metaNow()
 	return func() error {
-		if file != nil {
-			if err := errors.Join(file.Truncate(size), file.Sync()); err != nil {
+		if late() {
+			return ErrNoCheckpoint
+		}
+		if file != nil { // not fsynced: zeros that come back are cut off again
+			if err := file.Truncate(size); err != nil {
 				return err
 			}
 		}
 		return putCheckpoint(l.dir, &c, m)
 	}
 }
+
+// untouched: the log is as Open found it, and found it as a clean close leaves it.
+func (l *Log) untouched() bool {
+	seg := l.active()
+	return l.vend() == l.found && len(l.ckpts) == 0 && (seg == nil || seg.allocated <= seg.size)
+}
+
+// SinceCheckpoint is how many bytes the next Open would have to read, were the log
+// closed now without a checkpoint.
+func (l *Log) SinceCheckpoint() int64 { return l.vend() - l.ckptV }
 
 func (l *Log) close(work func() error, ended func(), done func(error)) {
 	l.exclBusy = true

@@ -26,6 +26,9 @@ var (
 	ErrBusy = errors.New("the log is busy")
 	// ErrClosed: the log has been closed.
 	ErrClosed = errors.New("the log is closed")
+	// ErrNoCheckpoint: the log was closed and all of it is durable, but there was no
+	// time for a checkpoint: the next Open reads the end of it again.
+	ErrNoCheckpoint = errors.New("the log was closed without a checkpoint")
 	// ErrReset: the batches a caller waited for were cut off or dropped.
 	ErrReset = errors.New("the batches were cut off")
 	// ErrCorrupt: bytes on disk that fail their checksum or do not belong

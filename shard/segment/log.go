@@ -69,6 +69,7 @@ type Log struct {
 	ckptV    int64        // position of the last one taken
 	ckptAt   time.Time    // when that was
 	floor    floor        // as in the meta file
+	found    int64        // position that Open found a whole checkpoint of, -1: none
 	warm     []*segment
 
 	// Reads.

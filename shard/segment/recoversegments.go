@@ -68,6 +68,7 @@ func (r *loader) recoverSegment(seg *segment, last bool) (whole bool, err error)
 		}
 		return true, nil
 	}
+	r.scanned = true
 	if err := r.scanSegment(seg, size, trusted); err != nil {
 		return false, err
 	}

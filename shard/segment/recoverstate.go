@@ -86,7 +86,7 @@ func (r *loader) takeSnapshot(path string, offset int64) (bool, error) {
 		r.env.Log.Warn("a state snapshot is damaged; an older one and the batches behind it are read instead", "file", path, "error", err)
 		return false, nil
 	}
-	r.out.state = snap
+	r.out.state, r.snapped = snap, offset
 	return true, nil
 }
 
@@ -162,6 +162,7 @@ func (r *loader) saveMeta() error {
 		f.base, f.pos = r.out.segs[n-1].base, r.out.segs[n-1].size
 	}
 	if r.found && f == r.out.floor {
+		r.out.whole = !r.scanned && r.snapped == f.offset
 		return nil
 	}
 	err := writeMeta(r.dir, meta{id: r.env.Identity, start: r.out.start, floor: f})

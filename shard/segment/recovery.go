@@ -62,6 +62,7 @@ type recovered struct {
 	state *State
 	tail  []byte
 	floor floor
+	whole bool // a whole checkpoint of the end is on disk
 }
 
 // install makes l what rec says. Nothing is in flight, reserved or queued.
@@ -87,6 +88,9 @@ func (l *Log) install(rec *recovered) {
 	l.sync.want = 0
 	l.sync.stopTimer()
 	l.ckpts, l.ckptV = nil, v
+	if l.found = -1; rec.whole {
+		l.found = v
+	}
 	l.account()
 }
 
@@ -112,13 +116,15 @@ type loader struct {
 	meta    meta
 	found   bool // a meta file exists and is whole
 	out     *recovered
-	changed bool // files were removed: the directory wants an fsync
+	changed bool  // files were removed: the directory wants an fsync
+	scanned bool  // a segment had no index of all of it
+	snapped int64 // offset of the snapshot that the state was made from, -1: none
 }
 
 // load finds out what the directory holds and puts it in order. Running it
 // again, also after a crash inside it, gives the same.
 func load(dir string, cfg Config, env *Env) (*recovered, error) {
-	r := &loader{dir: dir, cfg: cfg, env: env, out: &recovered{state: new(State)}}
+	r := &loader{dir: dir, cfg: cfg, env: env, out: &recovered{state: new(State)}, snapped: -1}
 	for _, step := range []func() error{r.readMeta, r.finishReset, r.tidy, r.findSegments, r.checkFloor,
 		r.replayState, r.dropBelowStart, r.openActive, r.saveMeta} {
 		if err := step(); err != nil {
