@@ -120,6 +120,14 @@ func (c *Ceiling) GiBps(name string) float64 {
 	return 0
 }
 
+// Cost is a thing's median cost in CPU-seconds per GiB; 0 when it was not measured.
+func (c *Ceiling) Cost(name string) float64 {
+	if t := c.Thing(name); t != nil {
+		return t.figure("", "", "", func(s *Sample) float64 { return s.Cost }).Value
+	}
+	return 0
+}
+
 // Figures are two for each thing, below a path: PATH/memcpy/gib_per_s and
 // PATH/memcpy/cpu_s_per_gib.
 func (c *Ceiling) Figures(path string) []report.Figure {

@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 
+	"umbra/bench/ceiling"
 	"umbra/bench/report"
 )
 
@@ -27,6 +28,7 @@ func (r *Report) conclude() {
 		r.Figures = append(r.Figures, c.figures()...)
 	}
 	r.Figures = append(r.Figures, r.compared()...)
+	r.Figures = append(r.Figures, r.overParts()...)
 	for _, v := range r.Vitals {
 		r.Figures = append(r.Figures, v.figures()...)
 	}
@@ -134,6 +136,25 @@ func (r *Report) compared() (out []report.Figure) {
 			ratios, dirty := beside(c, other)
 			out = append(out, figure(c.path()+"/cost_over_"+pair.to, "x", report.Less, pair.target, ratios, dirty))
 		}
+	}
+	return out
+}
+
+// overParts is what umbra spends on a GiB for each second that a copy's parts take, each
+// alone and by the plainest program: fetching and discarding in the same round, a CRC-32C
+// of what lies in a cache, a write past the page cache. What is above 1 is umbra's own.
+func (r *Report) overParts() (out []report.Figure) {
+	if r.Ceiling == nil || r.Ceiling.Cost(ceiling.CRC) == 0 || r.Ceiling.Cost(ceiling.Disk) == 0 {
+		return nil
+	}
+	rest := r.Ceiling.Cost(ceiling.CRC) + r.Ceiling.Cost(ceiling.Disk)
+	for _, c := range r.Cases {
+		if c.Cell.Axis != "" || c.Median == nil {
+			continue
+		}
+		take, _, _ := c.taken()
+		ratios := values(take, func(s *Round) float64 { return s.Shadow.Cost / (s.Discard.Cost + rest) })
+		out = append(out, figure(c.path()+"/cost_over_parts", "x", report.Less, 0, ratios, c.Median.Dirty))
 	}
 	return out
 }

@@ -39,7 +39,8 @@ func headlines() []headline {
 	const kept, flushed, interval = "umbra-to-kafka", "umbra-to-kafka-flush", "umbra-interval-to-kafka"
 	return []headline{
 		one("CPU per GiB copied, times a client that discards the same bytes: from Kafka; from memory", "link/kafka/io_uring/base/ratio", "link/synthetic/io_uring/base/ratio"),
-		one("the same with the pwrite engine", "link/kafka/pwrite/base/ratio", "link/synthetic/pwrite/base/ratio"),
+		one("the same, times what its parts take, each alone: discarding, CRC-32C, writing past the page cache", "link/kafka/io_uring/base/cost_over_parts", "link/synthetic/io_uring/base/cost_over_parts"),
+		one("CPU per GiB copied, times the discarding client's, with the pwrite engine", "link/kafka/pwrite/base/ratio", "link/synthetic/pwrite/base/ratio"),
 		one("CPU of batches of 5 KiB, times those of 1 MiB: from Kafka; from memory", "link/kafka/io_uring/batch-5KiB/cost_over_batch-1MiB", "link/synthetic/io_uring/batch-5KiB/cost_over_batch-1MiB"),
 		one("CPU of 5,000 live partitions, times 10 at the same rate: on this disk's file system; on an ext4 with a journal", "link/synthetic/io_uring/live-5000/cost_over_live-10", "link/synthetic/io_uring/live-journal-5000/cost_over_live-journal-10"),
 		one("one hot partition: rate; rate that a core of CPU would reach (1 / CPU per GiB); what the disk alone takes", "link/synthetic/io_uring/hot/gib_per_s", "link/synthetic/io_uring/hot/gib_per_core_s", "link/ceiling/disk/gib_per_s"),
